@@ -1,0 +1,155 @@
+"""The question a call asks, apart from the algorithm that answers it.
+
+`estimate` builds one `Question` at the border, where every argument is doubted once; methods read it and trust it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any, Union
+
+import torch
+
+from wdist.costs import METRICS, Metric
+from wdist.errors import InputError
+from wdist.measures import Samples, as_samples
+from wdist.result import Target
+from wdist.rng import Rng
+from wdist.sources import CheckedSource, as_source, is_source, to_samples
+
+__all__ = ["Measure", "Question", "ask"]
+
+Measure = Union[Samples, CheckedSource]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """How far apart are `a` and `b`, in W_p over `metric`?"""
+
+    a: Measure
+    b: Measure
+    p: float = 1.0
+    metric: Metric = "euclidean"
+    target: Target = Target.SAMPLE
+    confidence: float = 0.95
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of a point."""
+        return self.a.dim
+
+    @property
+    def sampled(self) -> bool:
+        """True if both measures are given clouds of points."""
+        return isinstance(self.a, Samples) and isinstance(self.b, Samples)
+
+    @property
+    def samples(self) -> tuple[Samples, Samples]:
+        """Both clouds; to be asked only where `sampled`."""
+        assert isinstance(self.a, Samples)
+        assert isinstance(self.b, Samples)
+        return self.a, self.b
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Numbers of points n and m; only where `sampled`."""
+        a, b = self.samples
+        return len(a), len(b)
+
+    @property
+    def matched(self) -> bool:
+        """True for two uniform clouds of one size, where a coupling is an assignment."""
+        a, b = self.samples
+        return a.uniform and b.uniform and len(a) == len(b)
+
+    @property
+    def euclidean(self) -> bool:
+        """True if the ground metric is Euclidean; on the line every named metric is."""
+        return self.metric == "euclidean" or (self.dim == 1 and isinstance(self.metric, str))
+
+    @property
+    def name(self) -> str:
+        """W1, W2, ..."""
+        return f"W{self.p:g}"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the points are; sources draw on the CPU unless they say otherwise."""
+        for measure in (self.a, self.b):
+            if isinstance(measure, Samples):
+                return measure.points.device
+        return torch.device("cpu")
+
+    def drawn(self, n: int, rng: Rng) -> Question:
+        """Replace each Source by `n` points drawn from it."""
+        a, b = (to_samples(m, n, rng) if isinstance(m, CheckedSource) else m for m in (self.a, self.b))
+        return dataclasses.replace(self, a=a, b=b)
+
+    @property
+    def notes(self) -> str:
+        """What was done to the inputs at the border."""
+        return " ".join(m.note for m in (self.a, self.b) if isinstance(m, Samples) and m.note)
+
+
+def ask(
+    a: Any,
+    b: Any,
+    *,
+    p: float = 1,
+    weights_a: Any = None,
+    weights_b: Any = None,
+    normalize_weights: bool = False,
+    metric: Metric = "euclidean",
+    target: Target | str = Target.SAMPLE,
+    confidence: float = 0.95,
+    device: torch.device | str | None = None,
+    rng: Rng,
+) -> Question:
+    """Build the question, or raise an `InputError` that says which argument is wrong and how to mend it."""
+    order = _as_order(p)
+    if not callable(metric) and metric not in METRICS:
+        raise InputError(f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)")
+    if not isinstance(confidence, numbers.Real) or not 0 < confidence < 1:
+        raise InputError(f"confidence is {confidence!r}; pass a level strictly between 0 and 1, such as 0.95")
+    try:
+        aim = Target(target)
+    except ValueError:
+        raise InputError(f"target is {target!r}; choose 'sample' or 'population'") from None
+
+    def measure(x: Any, weights: Any, name: str) -> Measure:
+        if not is_source(x) or isinstance(x, Samples):
+            return as_samples(x, weights, name=name, device=device, normalize_weights=normalize_weights)
+        if weights is not None:
+            raise InputError(f"{name} is a source that draws, so weights_{name} has no points to weigh; drop it")
+        return as_source(x, name, rng)
+
+    pair = measure(a, weights_a, "a"), measure(b, weights_b, "b")
+    if all(isinstance(m, Samples) for m in pair):
+        pair = _check_pair(*pair)  # type: ignore[arg-type]
+    if pair[0].dim != pair[1].dim:
+        raise InputError(
+            f"a has {pair[0].dim} coordinates a point and b has {pair[1].dim}; both must live in one space (n, d) and (m, d)"
+        )
+    return Question(*pair, p=order, metric=metric, target=aim, confidence=float(confidence))
+
+
+def _as_order(p: Any) -> float:
+    if not isinstance(p, numbers.Real) or isinstance(p, bool) or math.isnan(p) or p < 1:
+        raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
+    return float(p)
+
+
+def _check_pair(a: Samples, b: Samples) -> tuple[Samples, Samples]:
+    """Bring two clouds to one device and one dtype; refuse images of different shapes."""
+    if a.points.device != b.points.device:
+        raise InputError(
+            f"a is on {a.points.device} and b on {b.points.device}; move one, or pass device= to move both"
+        )
+    if a.shape and b.shape and a.shape != b.shape:
+        raise InputError(f"a holds images of shape {a.shape} and b of {b.shape}; resize one to the other")
+    if a.points.dtype != b.points.dtype:
+        a, b = (dataclasses.replace(m, points=m.points.to(torch.float64)) for m in (a, b))
+    return a, b

@@ -1,0 +1,198 @@
+"""What every method hands back: one number together with everything that says what it means.
+
+`Estimate` answers four questions that a bare float leaves open: distance of what kind (`quantity`, `p`), between
+what (`target`), how firmly it is known (`bound`, `lower`, `upper`, `interval`, `converged`), and why this method
+(`choice`). Nothing here knows how any of it is computed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from wdist.errors import NotConvergedError
+from wdist.memory import human_bytes
+
+__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target"]
+
+
+class Bound(str, Enum):
+    """How `Estimate.value` stands to the W_p of its target."""
+
+    EXACT = "exact"
+    LOWER = "lower"
+    UPPER = "upper"
+    NONE = "none"
+
+
+class Target(str, Enum):
+    """What the number is the distance of."""
+
+    SAMPLE = "sample"
+    POPULATION = "population"
+
+    @property
+    def words(self) -> str:
+        """The target as it is read out."""
+        return "between the samples" if self is Target.SAMPLE else "between the laws"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Range of `Estimate.value` under the randomness named in `source`, at level `confidence`."""
+
+    low: float
+    high: float
+    confidence: float
+    source: str
+
+    def __str__(self) -> str:
+        return f"[{_number(self.low)}, {_number(self.high)}] ({100 * self.confidence:g} %, {self.source})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Why this method answered: the rule that fired, and what was passed over and why."""
+
+    rule: str
+    memory: int
+    others: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A distance and what it means.
+
+    Attributes:
+        value: The distance itself (never its p-th power), in the unit of the data.
+        p: Order of the distance.
+        method: Name of the method that answered, a key of `wdist.METHODS`.
+        bound: How `value` stands to W_p of the target: EXACT, LOWER or UPPER (all certified), or NONE.
+        target: SAMPLE, between the two given weighted clouds; POPULATION, between the laws behind them.
+        quantity: What `value` is, in words: "W1", "sliced W2", "Gaussian W2", "kappa*W1 (kappa unknown)", ...
+        lower: Certified lower bound on W_p of the target, or None. For POPULATION at the level of `interval`.
+        upper: Certified upper bound on W_p of the target, or None.
+        interval: Range of `value` under the randomness that it names (projections, held-out points), or None.
+        converged: False if the solver stopped short; then `float()` of the estimate raises.
+        message: What a reader should know besides, in sentences; may be empty.
+        seconds: Wall time that the method took.
+        detail: What the method found on the way (plan, potentials, iterations, ...); its type is the method's.
+        choice: Why this method answered; read out by `explain()`.
+    """
+
+    value: float
+    p: float
+    method: str
+    bound: Bound
+    target: Target
+    quantity: str
+    lower: float | None = None
+    upper: float | None = None
+    interval: Interval | None = None
+    converged: bool = True
+    message: str = ""
+    seconds: float = 0.0
+    detail: Any = None
+    choice: Choice | None = None
+
+    def __post_init__(self) -> None:
+        assert math.isfinite(self.value), f"{self.method} returned {self.value}"
+        if self.lower is not None and self.upper is not None:
+            assert self.lower <= self.upper * (1 + 1e-9) + 1e-300, (self.lower, self.upper)
+
+    def __float__(self) -> float:
+        if not self.converged:
+            raise NotConvergedError(
+                f"{self.method} did not converge: {self.message} "
+                f"Certified so far: {self._bracket() or 'nothing'}. The unfinished figure is in .value."
+            )
+        return self.value
+
+    def __repr__(self) -> str:
+        if not self.converged:
+            head = f"{self.quantity} {self.target.words}: NOT CONVERGED (unfinished figure {_number(self.value)})"
+        elif self.bound is Bound.NONE:
+            head = f"{self.quantity} {self.target.words} ≈ {_number(self.value)} (an estimate, no guarantee)"
+        elif self.bound is Bound.EXACT:
+            head = f"{self.quantity} {self.target.words} = {_number(self.value)} (exact)"
+        else:
+            side = "at least" if self.bound is Bound.LOWER else "at most"
+            head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that)"
+        parts = [head]
+        if self.bound is not Bound.EXACT and (bracket := self._bracket()):
+            parts.append(f"certified {bracket}")
+        if self.interval is not None:
+            parts.append(f"interval {self.interval}")
+        return "; ".join([*parts, f"by {self.method} in {_time(self.seconds)}"])
+
+    def explain(self) -> str:
+        """Say in full which rule chose the method, what it cost, what else there was, and how sure the number is."""
+        lines = [repr(self)]
+        if self.choice is not None:
+            lines.append(f"Why {self.method}: {self.choice.rule}")
+        cost = f"Cost: {_time(self.seconds)}"
+        if self.choice is not None:
+            cost += f", about {human_bytes(self.choice.memory)} of working memory (predicted)"
+        lines += [f"{cost}.", f"How sure: {self._certainty()}"]
+        if self.message:
+            lines.append(f"Note: {self.message}")
+        if self.choice is not None and self.choice.others:
+            lines.append("Also considered:")
+            lines += [f"  {name}: {reason}" for name, reason in self.choice.others]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything that JSON can hold: all fields but `detail`, of which only the plain figures are kept."""
+        out: dict[str, Any] = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in ("detail", "interval", "choice")
+        }
+        out["bound"], out["target"] = self.bound.value, self.target.value
+        if math.isinf(self.p):
+            out["p"] = "inf"
+        out["interval"] = None if self.interval is None else dataclasses.asdict(self.interval)
+        out["choice"] = None if self.choice is None else dataclasses.asdict(self.choice)
+        out["detail"] = {}
+        if dataclasses.is_dataclass(self.detail):
+            for field in dataclasses.fields(self.detail):
+                item = getattr(self.detail, field.name)
+                if item is None or (isinstance(item, (bool, int, float, str)) and item == item):
+                    out["detail"][field.name] = item
+        return out
+
+    @property
+    def _name(self) -> str:
+        return f"W{self.p:g}"
+
+    def _bracket(self) -> str:
+        if self.lower is not None and self.upper is not None:
+            return f"{_number(self.lower)} ≤ {self._name} ≤ {_number(self.upper)}"
+        if self.lower is not None:
+            return f"{self._name} ≥ {_number(self.lower)}"
+        return "" if self.upper is None else f"{self._name} ≤ {_number(self.upper)}"
+
+    def _certainty(self) -> str:
+        if not self.converged:
+            return f"not at all: the solver stopped short. Certified so far: {self._bracket() or 'nothing'}."
+        if self.bound is Bound.EXACT:
+            return f"exact: {self._name} {self.target.words}, to rounding."
+        if self.bound is Bound.NONE:
+            lead = f"an estimate of {self.quantity} without a guarantee."
+        else:
+            lead = f"a certified {self.bound.value} bound on {self._name} {self.target.words}."
+        more = [f"Certified: {self._bracket()}."] if self._bracket() else []
+        if self.interval is not None:
+            more.append(f"{100 * self.interval.confidence:g} % interval from {self.interval.source} alone: {self.interval}.")
+        return " ".join([lead, *more])
+
+
+def _number(x: float) -> str:
+    return f"{x:.6g}"
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -1,0 +1,168 @@
+"""Sources: things that draw. A law, a data loader, a function, a generator network pushed through noise.
+
+`as_source` puts every one of them behind `CheckedSource`, which doubts each draw (shape, type, NaN) and names the draw
+that went wrong, so that a method which draws for minutes never returns a number made of NaN.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from wdist.errors import InputError
+from wdist.measures import FLOATS, Samples
+from wdist.rng import Rng
+
+__all__ = ["CheckedSource", "Source", "as_source", "is_source"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that draws points of a law."""
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of a point."""
+        ...
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` independent points, shape (n, dim), with no other randomness than `rng`."""
+        ...
+
+
+def is_source(x: Any) -> bool:
+    """Tell whether `x` is something to draw from (and not an array of points)."""
+    if isinstance(x, (Tensor, type)) or hasattr(x, "__array__"):
+        return False
+    return isinstance(x, (Source, DataLoader)) or callable(x)
+
+
+def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
+    """Wrap a `Source`, a function `f(n)` or `f(n, rng)`, or a torch `DataLoader`.
+
+    Raises:
+        InputError: if the object draws nothing that is a finite real array of shape (n, d).
+    """
+    draw: Callable[[int, torch.Generator], Any]
+    if isinstance(x, DataLoader):
+        draw = _LoaderDraw(x, name, rng)
+    elif hasattr(x, "draw"):
+        draw = x.draw
+    else:
+        draw = _function_draw(x, name)
+    dim = getattr(x, "dim", None)
+    if dim is None:
+        probe = draw(2, rng.spawn().torch())
+        dim = _rows(probe, name, 0).shape[1]
+    if not isinstance(dim, int) or dim < 1:
+        raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
+    return CheckedSource(draw, dim, name)
+
+
+class CheckedSource:
+    """A Source whose every draw is checked."""
+
+    def __init__(self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str) -> None:
+        self._draw, self.dim, self.name, self.calls = draw, dim, name, 0
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` points, shape (n, dim), float32 or float64.
+
+        Raises:
+            InputError: if the draw has another shape or holds a NaN; its number is in the text.
+        """
+        self.calls += 1
+        x = _rows(self._draw(n, rng), self.name, self.calls)
+        if x.shape != (n, self.dim):
+            raise InputError(
+                f"{self.name} returned shape {tuple(x.shape)} on draw {self.calls}, asked for ({n}, {self.dim}); "
+                f"draw(n, rng) must return n rows of {self.dim} coordinates"
+            )
+        return x
+
+
+def _rows(x: Any, name: str, call: int) -> Tensor:
+    """Turn what a source returned into finite rows (n, d)."""
+    if not isinstance(x, Tensor):
+        try:
+            x = torch.as_tensor(x)
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(f"{name} returned a {type(x).__name__} on draw {call}; return a tensor of shape (n, d)") from None
+    if x.is_complex() or x.ndim == 0:
+        raise InputError(f"{name} returned a {x.dtype} of shape {tuple(x.shape)} on draw {call}; return a real tensor (n, d)")
+    x = x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)
+    x = x[:, None] if x.ndim == 1 else x.flatten(1)
+    if not bool(torch.isfinite(x).all()):
+        raise InputError(f"{name} returned a NaN or infinite value on draw {call}; mend the source or drop such rows in it")
+    return x
+
+
+def _function_draw(f: Callable[..., Any], name: str) -> Callable[[int, torch.Generator], Any]:
+    """Call `f(n, rng)`, or `f(n)` where it takes one argument."""
+    try:
+        parameters = [p for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        parameters = []
+    needed = [p for p in parameters if p.default is p.empty]
+    if not parameters or len(needed) > 2:
+        raise InputError(f"{name} is callable but takes {len(needed)} arguments; a source is f(n) or f(n, rng) -> (n, d)")
+    if len(parameters) > 1 and (len(needed) == 2 or parameters[1].name in ("rng", "generator")):
+        return f
+    return lambda n, _: f(n)
+
+
+class _LoaderDraw:
+    """Rows of a `DataLoader`, epoch after epoch; a shuffling loader shuffles by the call's seed.
+
+    The loader's own shuffling reads torch's global generator. It is lent a seeded state for each batch and given back
+    its own, so that the call is reproducible and leaves no trace.
+    """
+
+    def __init__(self, loader: DataLoader[Any], name: str, rng: Rng) -> None:
+        self._loader, self._name = loader, name
+        self._batches: Iterator[Any] = iter(())
+        self._rest: Tensor | None = None
+        self._state = rng.spawn().torch().get_state()
+
+    def __call__(self, n: int, rng: torch.Generator) -> Tensor:
+        parts, have = [], 0
+        if self._rest is not None:
+            parts, have = [self._rest], len(self._rest)
+        while have < n:
+            batch = self._next()
+            parts.append(batch)
+            have += len(batch)
+            if parts[0].shape[1:] != batch.shape[1:]:
+                raise InputError(
+                    f"{self._name} yields batches of different shapes: {tuple(parts[0].shape[1:])}, then {tuple(batch.shape[1:])} a row"
+                )
+        rows = torch.cat(parts)
+        self._rest = rows[n:]
+        return rows[:n]
+
+    def _next(self) -> Tensor:
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._state)
+            batch = next(self._batches, None)
+            if batch is None:
+                self._batches = iter(self._loader)
+                batch = next(self._batches, None)
+            self._state = torch.get_rng_state()
+        if batch is None:
+            raise InputError(f"{self._name} is a DataLoader that yields no batch; is its data set empty?")
+        points = batch[0] if isinstance(batch, (tuple, list)) else batch
+        if not isinstance(points, Tensor) or points.ndim == 0:
+            raise InputError(f"{self._name} yields {type(points).__name__} batches; yield a tensor, or (tensor, label)")
+        return points
+
+
+def to_samples(source: CheckedSource, n: int, rng: Rng) -> Samples:
+    """Draw `n` points and hold them as uniform `Samples`."""
+    points = source.draw(n, rng.spawn().torch())
+    weights = torch.full((n,), 1.0 / n, dtype=torch.float64, device=points.device)
+    return Samples(points, weights, native="torch", note=f"{source.name}: {n} points were drawn from the source.")
