@@ -29,6 +29,7 @@ class Line(Method):
     name: ClassVar[str] = "line"
     when: ClassVar[str] = "one coordinate; exact for every p, also inf"
     cost: ClassVar[str] = "O(n log n) time, O(n) memory: a million points in a fraction of a second"
+    besides: ClassVar[str] = "exact too"
     draws: ClassVar[int | None] = 100_000
 
     def refusal(self, question: Question) -> str | None:

@@ -23,12 +23,14 @@ class Method(ABC):
         name: Its key in `METHODS` and on the command line.
         when: When to use it, in one line.
         cost: What it takes in time and memory, in one line.
+        besides: Why one would rather take another where both can answer, in one line.
         draws: How many points to draw from a Source before `estimate`; None if it draws for itself.
     """
 
     name: ClassVar[str]
     when: ClassVar[str]
     cost: ClassVar[str]
+    besides: ClassVar[str]
     draws: ClassVar[int | None]
 
     @abstractmethod

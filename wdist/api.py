@@ -1,0 +1,96 @@
+"""The roof: one call from two samples to one number that says what it means."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from typing import Any
+
+import torch
+
+from wdist.costs import Metric
+from wdist.errors import InputError, WdistWarning
+from wdist.methods import Method, check_memory, named
+from wdist.question import ask
+from wdist.result import Estimate, Target
+from wdist.rng import Seed, as_rng
+
+__all__ = ["estimate"]
+
+
+def estimate(
+    a: Any,
+    b: Any,
+    *,
+    p: float = 1,
+    method: str | Method = "auto",
+    weights_a: Any = None,
+    weights_b: Any = None,
+    normalize_weights: bool = False,
+    metric: Metric = "euclidean",
+    target: Target | str = "sample",
+    confidence: float = 0.95,
+    device: torch.device | str | None = None,
+    seed: Seed = 0,
+) -> Estimate:
+    """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
+
+    Args:
+        a: First measure. Points of shape (n,) or (n, d), as a NumPy array or memory map, torch tensor, list, pandas or Polars
+            column or frame; images (n, C, H, W), which are flattened; or something to draw from: an object with `dim` and
+            `draw(n, rng)`, a function f(n) or f(n, rng), a torch DataLoader.
+        b: Second measure, likewise, with the same d.
+        p: Order, a real number >= 1, or inf where that is exact.
+        method: "auto", "exact", a key of `wdist.METHODS`, or a method object with its options:
+            `wdist.Critic(constraint=wdist.GradientPenalty(10.0), steps=2000)`.
+        weights_a: Masses of the points of a, shape (n,), non-negative, summing to one; None for equal masses.
+        weights_b: Masses of the points of b, shape (m,).
+        normalize_weights: Divide weights by their sum instead of insisting that it be one.
+        metric: Ground metric: "euclidean", "cityblock", "chebyshev", or a function (x (n, d), y (m, d)) -> (n, m), called with
+            tensors if a or b is one, else with arrays. The last three are for method "discrete" and "sinkhorn".
+        target: "sample", the distance between the two clouds as given, or "population", between the laws they came from. Methods
+            that can answer for one only say so in the estimate's `target`.
+        confidence: Level of `Estimate.interval`, where there is one.
+        device: Where to compute; None keeps the points where they are.
+        seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
+
+    Returns:
+        An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver did not converge.
+
+    Raises:
+        InputError: if the request cannot be answered as it stands; the text says what came and how to mend it.
+        NotConvergedError: if a solver breaks down without even a bracket to show.
+
+    Warns:
+        WdistWarning: if the solver stopped short; the estimate then has `converged=False`.
+
+    Example:
+        >>> wdist.estimate([0.0, 1.0, 3.0], [5.0, 6.0, 8.0]).value
+        5.0
+        >>> wdist.estimate([[0.0, 0.0]], [[3.0, 4.0]], metric="cityblock").value
+        7.0
+    """
+    rng = as_rng(seed)
+    question = ask(
+        a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
+        target=target, confidence=confidence, device=device, rng=rng,
+    )  # fmt: skip
+    solver, choice = named(method, question)
+    if solver.draws is not None:
+        question = question.drawn(solver.draws, rng)
+    if reason := solver.refusal(question):
+        raise InputError(f"method {solver.name!r} cannot answer this: {reason}")
+    memory = check_memory(solver, question)
+    start = time.perf_counter()
+    found = solver.estimate(question, rng)
+    seconds = time.perf_counter() - start
+    if not found.converged:
+        warnings.warn(f"{solver.name} did not converge: {found.message}", WdistWarning, stacklevel=2)
+    return dataclasses.replace(
+        found,
+        seconds=seconds,
+        message=" ".join(filter(None, [question.notes, found.message])),
+        choice=dataclasses.replace(choice, memory=memory),
+    )
+

@@ -1,0 +1,40 @@
+"""One ascent step of a critic. The dual estimator and the WGAN trainer both loop over this one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wdist.critic.constraints import Constraint
+
+__all__ = ["CriticStep", "dual_value"]
+
+
+def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """E_a f − E_b f on two batches, one pass through the network: positive where f is high on a; 0-d."""
+    values = net(torch.cat([x, y]))  # (n + m,)
+    return values[: len(x)].mean() - values[len(x) :].mean()
+
+
+@dataclass(frozen=True, eq=False)
+class CriticStep:
+    """Ascend E_a f − E_b f − penalty by one step of the optimiser, then project.
+
+    The WGAN literature's critic loss is the negative of what is ascended here (Arjovsky et al. 2017, eq. (2)).
+    """
+
+    net: nn.Module
+    constraint: Constraint
+    optimizer: torch.optim.Optimizer
+
+    def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d."""
+        value = dual_value(self.net, x, y)
+        loss = self.constraint.penalty(self.net, x, y, rng) - value
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.constraint.project(self.net)
+        return value.detach()
