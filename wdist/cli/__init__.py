@@ -1,0 +1,47 @@
+"""The command line: one typer app, and one file a command.
+
+Here the commands are only put together. What they share, the way to speak to a terminal and the exit codes,
+is in `terminal.py`; what computes is imported when a command runs, not before.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wdist.cli import estimate, methods
+from wdist.cli.terminal import EXIT_CODES
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="wdist",
+    help="Wasserstein distances that say what they mean.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from wdist import __version__
+
+        typer.echo(f"wdist {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Wasserstein distances that say what they mean."""
+
+
+app.command("estimate", epilog=estimate.EXAMPLES)(estimate.estimate)
+app.command("methods")(methods.methods)

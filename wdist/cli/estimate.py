@@ -1,0 +1,208 @@
+"""`wdist estimate A B`: read two samples, ask `wdist.estimate`, print the answer.
+
+The command adds nothing to the call but files and print: `_read` turns paths into arrays, `_table` lays the
+estimate out for a person, and `--json` hands it to a machine.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, guarded, output, progress
+from wdist.errors import InputError
+
+if TYPE_CHECKING:
+    from wdist.result import Estimate
+
+__all__ = ["EXAMPLES", "estimate"]
+
+EXAMPLES = "\n\n".join(
+    [
+        "[bold]Examples[/bold]",
+        "  wdist estimate before.csv after.csv --column flow",
+        "  wdist estimate flow.csv flow.csv --column-a before --column-b after --p 2",
+        "  wdist estimate real.npz fake.npz --key features --method sliced --explain",
+        "  wdist estimate a.npy b.npy --weights-a mass.npy --normalize-weights --json",
+        "  wdist estimate photos/real photos/fake --metric cityblock",
+        EXIT_CODES,
+    ]
+)
+
+READING, MASSES, PRINTING = "Reading the files", "Weights", "Printing"
+
+
+def _method_names() -> list[str]:
+    from wdist import METHODS
+
+    return ["auto", "exact", *METHODS]
+
+
+def estimate(
+    a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
+    p: Annotated[float, typer.Option(help="Order of the distance: a number >= 1, or inf.")] = 1.0,
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="See `wdist methods`.", autocompletion=_method_names)
+    ] = "auto",
+    metric: Annotated[str, typer.Option(help="Or cityblock, or chebyshev.")] = "euclidean",
+    target: Annotated[
+        str, typer.Option(help="Between what: these points (sample), or their laws (population).")
+    ] = "sample",
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
+    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")] = None,
+    weights_a: Annotated[
+        Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
+    ] = None,
+    weights_b: Annotated[
+        Path | None, typer.Option(help="File of the masses of B.", rich_help_panel=MASSES)
+    ] = None,
+    weights_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Their column (or key, in an .npz).", rich_help_panel=MASSES),
+    ] = None,
+    normalize_weights: Annotated[
+        bool,
+        typer.Option("--normalize-weights", help="Divide the masses by their sum.", rich_help_panel=MASSES),
+    ] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", "-c", metavar="NAME", help="Column by name, or position from 0; may be repeated.",
+            rich_help_panel=READING,
+        ),
+    ] = None,
+    column_a: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="The same for A alone.", rich_help_panel=READING)
+    ] = None,
+    column_b: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="The same for B alone.", rich_help_panel=READING)
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
+    ] = None,
+    key_a: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The same for A alone.", rich_help_panel=READING)
+    ] = None,
+    key_b: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The same for B alone.", rich_help_panel=READING)
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header", help="Whether a .csv or .tsv begins with names.",
+            show_default="by looking", rich_help_panel=READING,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
+    ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Say why this method and how sure it is.", rich_help_panel=PRINTING),
+    ] = False,
+) -> None:
+    """Estimate the Wasserstein distance between two samples.
+
+    Reads .npy, .npz, .csv, .tsv, .parquet and IDX files, and folders of images.
+    Prints in one line which distance it is and how sure, then a table.
+    """
+    with guarded():
+        if as_json and explain:
+            raise InputError("--json and --explain exclude each other; the JSON object has it under 'choice'")
+        if weights_column is not None and weights_a is None and weights_b is None:
+            raise InputError("--weights-column needs a file of weights: --weights-a or --weights-b")
+        with progress("importing"):
+            import wdist
+        with progress("reading the files"):
+            _check(header, a, b, weights_a, weights_b)
+            x = _read(a, key_a or key, column_a or column, header)
+            y = _read(b, key_b or key, column_b or column, header)
+            mass_a = _read_weights(weights_a, weights_column, header)
+            mass_b = _read_weights(weights_b, weights_column, header)
+        with progress(f"computing W{p:g}"):
+            answer = wdist.estimate(
+                x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
+                normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
+                device=device, seed=seed,
+            )  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps(answer.to_dict(), allow_nan=False))
+        elif explain:
+            output().print(answer.explain(), soft_wrap=True)
+        else:
+            output().print(repr(answer), soft_wrap=True)
+            output().print(_table(answer, {"A": (a, x.shape), "B": (b, y.shape)}))
+        if not answer.converged:
+            raise typer.Exit(UNCONVERGED)
+
+
+def _check(header: bool | None, *files: Path | None) -> None:
+    """Refuse a header option that has no text file to speak of; next to one, other kinds may stand."""
+    if header is not None and not any(file is not None and _is_text(file) for file in files):
+        raise InputError("--header and --no-header are for .csv and .tsv files, and none is among yours")
+
+
+def _is_text(path: Path) -> bool:
+    from wdist.tables import DELIMITERS
+
+    return path.suffix.lower() in DELIMITERS
+
+
+def _read(path: Path, key: str | None, columns: list[str] | None, header: bool | None) -> Any:
+    from wdist.files import read_points
+
+    if header is None or not _is_text(path):
+        return read_points(path, key=key, columns=columns or None)
+    return read_points(path, key=key, columns=columns or None, header=header)
+
+
+def _read_weights(path: Path | None, name: str | None, header: bool | None) -> Any:
+    """Read masses; `name` is a column, or in an .npz the key."""
+    if path is None:
+        return None
+    if path.suffix.lower() == ".npz":
+        return _read(path, name, None, header)
+    return _read(path, None, None if name is None else [name], header)
+
+
+def _table(answer: Estimate, files: dict[str, tuple[Path, tuple[int, ...]]]) -> Table:
+    """Lay out what lies behind the number: two columns, ten digits."""
+    table = Table(show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, (path, (points, *rest)) in files.items():
+        coordinates = f" of {' x '.join(map(str, rest))} coordinates" if rest else ""
+        table.add_row(name, f"{path}, {points} points{coordinates}")
+    rows = {
+        "quantity": answer.quantity,
+        "value": f"{answer.value:.10g}" + ("" if answer.converged else " (unfinished)"),
+        "target": answer.target.words,
+        "bound": BOUNDS[answer.bound.value],
+        "lower": _digits(answer.lower),
+        "upper": _digits(answer.upper),
+        "interval": "none" if answer.interval is None else str(answer.interval),
+        "method": answer.method,
+        "time": f"{answer.seconds:.3g} s",
+        "note": answer.message or "none",
+    }
+    for name, text in rows.items():
+        table.add_row(name, text)
+    return table
+
+
+BOUNDS = {
+    "exact": "exact",
+    "lower": "a lower bound",
+    "upper": "an upper bound",
+    "none": "none: an estimate without a guarantee",
+}
+
+
+def _digits(bound: float | None) -> str:
+    return "none" if bound is None else f"{bound:.10g}"

@@ -1,0 +1,90 @@
+"""What every command shares: how it speaks to the terminal, and how it ends.
+
+Results go to stdout; progress, warnings and errors to stderr. Whatever goes wrong inside `guarded` ends in
+one line there and in an exit code, so that a script can tell a wrong file from an answer not converged.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from wdist.errors import InputError, NotConvergedError, WdistWarning
+
+__all__ = ["EXIT_CODES", "UNCONVERGED", "guarded", "output", "progress"]
+
+UNCONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
+
+EXIT_CODES = (
+    "Exit codes: 0 an answer; 1 the solver did not converge (what is certified so far is printed); "
+    "2 bad input; 70 a fault in wdist itself; 130 interrupted."
+)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Run the body of a command; turn its errors into one line on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # where ≤ cannot be shown, the rest still is
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", WdistWarning)
+        warnings.showwarning = _warner(warnings.showwarning)
+        try:
+            yield
+        except InputError as error:
+            _say(str(error))
+            raise typer.Exit(BAD_INPUT) from None
+        except NotConvergedError as error:
+            _say(str(error))
+            raise typer.Exit(UNCONVERGED) from None
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            _say(f"{type(error).__name__} is a fault in wdist, not in your input; please report it")
+            raise typer.Exit(BUG) from None
+
+
+def output() -> Console:
+    """Give a console on stdout that prints text as it is: brackets are intervals, not markup."""
+    return Console(markup=False, highlight=False)
+
+
+def progress(text: str) -> Status:
+    """Show a spinner on stderr while the body runs; rich shows none where no person is looking."""
+    return Console(stderr=True, markup=False).status(text)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"wdist: {' '.join(text.split())}", err=True)
+
+
+def _warner(usual: Any) -> Any:
+    """Show a `WdistWarning` in one line without its place in the code, and others as usual."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, WdistWarning):
+            _say(f"warning: {message}")
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    return show
