@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import estimate, methods
+from wdist.cli import demo, estimate, methods
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -45,3 +45,4 @@ def _options(
 
 app.command("estimate", epilog=estimate.EXAMPLES)(estimate.estimate)
 app.command("methods")(methods.methods)
+app.command("demo")(demo.demo)

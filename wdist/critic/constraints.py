@@ -32,8 +32,8 @@ class Constraint(ABC):
         """Ready a fresh network; called once before training."""
 
     @abstractmethod
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
-        """Term added to the critic's loss for batches x, y (n, d): 0-d."""
+    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 while a fit finds its direction."""
 
     @abstractmethod
     def project(self, net: nn.Module) -> None:
@@ -72,7 +72,7 @@ class Clip(Constraint):
         self.project(net)
         return net
 
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
         """Nothing to pay."""
         return x.new_zeros(())
 
@@ -118,13 +118,19 @@ class GradientPenalty(Constraint):
         """Nothing to do."""
         return net
 
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
-        """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y."""
+    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+        """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y.
+
+        Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the slope to one in
+        whatever direction the initial weights have, and hold it there, wrong way round as often as not.
+        """
         n = min(len(x), len(y))
         t = torch.rand(n, 1, generator=rng, device=x.device, dtype=x.dtype)
         z = torch.lerp(y[:n], x[:n], t).requires_grad_(True)  # (n, d)
         (slope,) = torch.autograd.grad(net(z).sum(), z, create_graph=True)
-        return self.lam * (torch.linalg.vector_norm(slope, dim=1) - 1).square().mean()
+        excess = torch.linalg.vector_norm(slope, dim=1) - 1  # (n,)
+        price = torch.where(excess > 0, 1.0, warmth)
+        return self.lam * (price * excess.square()).mean()
 
     def project(self, net: nn.Module) -> None:
         """Nothing to do."""

@@ -38,24 +38,38 @@ class Scaling:
 
     @staticmethod
     def of(x: Tensor, y: Tensor) -> Scaling:
-        """Centre between the two means; root mean square deviation a coordinate, at least the means' distance."""
+        """Centre between the two means; scale to root mean square distance min(√d, 4) from there.
+
+        Up to 16 coordinates that is unit variance. Beyond, W1 would grow like √d in standard units and with it the slope
+        that a gradient penalty yields to; bounded radius keeps that within a few per cent.
+        """
         x, y = x.double(), y.double()
         shift = (x.mean(0) + y.mean(0)) / 2
-        spread = torch.cat([x - shift, y - shift])
+        spread = torch.cat([x - shift, y - shift])  # (n + m, d)
         top = float(spread.abs().max()) or 1.0  # keeps the squares of extreme units in range
-        scale = top * math.sqrt(float((spread / top).square().mean()))
-        return Scaling(shift, scale or 1.0)
+        radius = top * math.sqrt(float((spread / top).square().sum(dim=1).mean()))
+        return Scaling(shift, radius / min(math.sqrt(x.shape[1]), 4.0) or 1.0)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how: steps, batch, learning rate (None: the constraint's own), averaging and validation."""
+    """How long and how.
+
+    Attributes:
+        steps: Ascent steps.
+        batch: Points of each side a step.
+        lr: Learning rate at the start of a cosine; None for the constraint's own.
+        average: Weight of the past in the moving average of the weights.
+        checks: How often validation looks.
+        warmup: Share of the steps over which `warmth` rises from 0 to 1.
+    """
 
     steps: int = 2000
     batch: int = 256
     lr: float | None = None
     average: float = 0.99
     checks: int = 25
+    warmup: float = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +134,7 @@ def _ascend(
         for group, rate in zip(step.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * k / schedule.steps)))
         x, y = (scaling(source.draw(schedule.batch, rng)).to(dtype) for source in (a, b))
-        value = step(x, y, rng)
+        value = step(x, y, rng, warmth=min(1.0, k / (schedule.warmup * schedule.steps)))
         _average(averaged, module, min(schedule.average, (k + 1) / (k + 10)))
         if (k + 1) % every == 0 or k + 1 == schedule.steps:
             objective = _objective(averaged, constraint, held[0], held[1], rng)

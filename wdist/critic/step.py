@@ -29,10 +29,13 @@ class CriticStep:
     constraint: Constraint
     optimizer: torch.optim.Optimizer
 
-    def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
-        """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d."""
+    def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+        """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d.
+
+        `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`.
+        """
         value = dual_value(self.net, x, y)
-        loss = self.constraint.penalty(self.net, x, y, rng) - value
+        loss = self.constraint.penalty(self.net, x, y, rng, warmth) - value
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
