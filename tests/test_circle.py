@@ -58,9 +58,13 @@ def test_midnight_is_near_midnight():
 def test_rotating_both_changes_nothing_and_rotating_one_moves_all(p, rng):
     x, y = rng.random(40), rng.random(30)
     still = wdist.estimate(x, y, p=p, method=Circle(period=1)).value
-    assert wdist.estimate(x + 0.37, y + 0.37, p=p, method=Circle(period=1)).value == pytest.approx(still, rel=1e-9)
+    assert wdist.estimate(x + 0.37, y + 0.37, p=p, method=Circle(period=1)).value == pytest.approx(
+        still, rel=1e-9
+    )
     bunch = 0.01 * x
-    assert wdist.estimate(bunch, bunch + 0.2, p=p, method=Circle(period=1)).value == pytest.approx(0.2, rel=1e-9)
+    assert wdist.estimate(bunch, bunch + 0.2, p=p, method=Circle(period=1)).value == pytest.approx(
+        0.2, rel=1e-9
+    )
 
 
 def test_never_longer_than_the_line(rng):

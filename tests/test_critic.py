@@ -95,9 +95,9 @@ class TestParts:
     def test_penalty_of_a_slope_by_hand(self):
         z = torch.randn(7, 2, dtype=torch.float64, generator=generator())
         for slope, expected in (((3.0, 4.0), 10 * 16.0), ((0.6, 0.8), 0.0), ((0.3, 0.4), 10 * 0.25)):
-            assert float(GradientPenalty(10).penalty(Slope(*slope), z, z + 1, generator()).detach()) == pytest.approx(
-                expected, abs=1e-12
-            )
+            assert float(
+                GradientPenalty(10).penalty(Slope(*slope), z, z + 1, generator()).detach()
+            ) == pytest.approx(expected, abs=1e-12)
 
     def test_penalty_looks_between_the_samples_and_nowhere_else(self):
         seen = []
@@ -139,7 +139,9 @@ class TestParts:
         x = torch.randn(16, 3, dtype=torch.float64, generator=generator(1))
         (constraint.penalty(net, x, x + 1, generator()) - dual_value(net, x + 1, x)).backward()
         last_bias = list(net.parameters())[-1]  # cancels in E_a f − E_b f
-        assert all(p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters() if p is not last_bias)
+        assert all(
+            p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters() if p is not last_bias
+        )
 
     @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "softplus"])
     def test_certificate_is_above_every_slope(self, activation):
@@ -175,7 +177,7 @@ class TestInputs:
 
     def test_weights_count(self, rng):
         """Mass moved from one cluster to the other moves the distance: here by half of the gap of 4."""
-        x = np.concatenate([rng.standard_normal((300, 2)), rng.standard_normal((300, 2)) + [4, 0]])
+        x = rng.standard_normal((600, 2)) + np.repeat([[0, 0], [4, 0]], 300, axis=0)
         heavy = np.repeat([1.0, 3.0], 300) / 1200
         y = x[rng.permutation(600)]
         even = wdist.estimate(x, y, method=QUICK).value
@@ -205,11 +207,15 @@ class TestInputs:
         assert est.value == pytest.approx(2 * 3**0.5 if shape else 0, rel=0.1, abs=1e-6)
 
     def test_too_few_points(self):
-        with pytest.raises(wdist.InputError, match="needs 20 points a side to hold some out, and a side has 7"):
+        with pytest.raises(
+            wdist.InputError, match="needs 20 points a side to hold some out, and a side has 7"
+        ):
             wdist.estimate(np.zeros((7, 2)), np.zeros((50, 2)), method="critic")
 
     def test_no_mass_in_a_part(self, rng):
         w = np.zeros(50)
         w[0] = 1
         with pytest.raises(wdist.InputError, match="held-out part has no mass"):
-            wdist.estimate(rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), weights_a=w, method="critic")
+            wdist.estimate(
+                rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), weights_a=w, method="critic"
+            )

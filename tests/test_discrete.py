@@ -125,7 +125,9 @@ class TestCertificate:
             dense.ot, "emd", lambda *_, **__: (np.zeros((3, 3)), {"result_code": 0, "warning": "infeasible"})
         )
         with pytest.raises(wdist.NotConvergedError, match="infeasible"):
-            wdist.estimate(rng.standard_normal((3, 2)), rng.standard_normal((3, 2)), method=Discrete(engine="pot"))
+            wdist.estimate(
+                rng.standard_normal((3, 2)), rng.standard_normal((3, 2)), method=Discrete(engine="pot")
+            )
 
 
 class TestEngines:
@@ -136,7 +138,9 @@ class TestEngines:
             pytest.importorskip("lap")
         x, y = rng.standard_normal((150, 4)), rng.integers(-1, 2, (150, 4))
         est = wdist.estimate(x, y, p=p, method=Discrete(engine=engine))
-        assert est.value == pytest.approx(wdist.estimate(x, y, p=p, method=Discrete(engine="pot")).value, rel=1e-10)
+        assert est.value == pytest.approx(
+            wdist.estimate(x, y, p=p, method=Discrete(engine="pot")).value, rel=1e-10
+        )
         assert est.bound is Bound.EXACT
         assert est.detail.engine == engine
 

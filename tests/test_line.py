@@ -38,7 +38,9 @@ class TestKnownAnswers:
         assert wdist.estimate([-3], [9], p=3).value == 12
 
     def test_half_the_mass_moves(self):
-        assert wdist.estimate([0, 1], [0], weights_a=[3, 1], weights_b=[2], normalize_weights=True).value == 0.25
+        assert (
+            wdist.estimate([0, 1], [0], weights_a=[3, 1], weights_b=[2], normalize_weights=True).value == 0.25
+        )
         assert wdist.estimate([0, 1], [0], p=2, weights_a=[0.75, 0.25]).value == pytest.approx(0.5)
 
     def test_published_example_of_unequal_weights(self):
@@ -94,7 +96,9 @@ class TestAgreement:
         weights = None if uniform else (wx, wy)
         tensors = {} if uniform else {"weights_x": torch.tensor(wx), "weights_y": torch.tensor(wy)}
         kernel = wasserstein_1d(torch.tensor(x), torch.tensor(y), p=p, **tensors)
-        assert float(kernel) == pytest.approx(line_distance(x, y, p, weights), rel=1e-9, abs=1e-6 if p > 1 else 1e-11)
+        assert float(kernel) == pytest.approx(
+            line_distance(x, y, p, weights), rel=1e-9, abs=1e-6 if p > 1 else 1e-11
+        )
 
     @settings(max_examples=100, deadline=None)
     @given(weighted_pairs())
@@ -164,7 +168,9 @@ class TestKernel:
         assert batched.dtype == torch.float32
         for i in range(3):
             for j in range(2):
-                assert float(batched[i, j]) == pytest.approx(float(wasserstein_1d(x[i, j], y[i, j], p=2)), rel=1e-6)
+                assert float(batched[i, j]) == pytest.approx(
+                    float(wasserstein_1d(x[i, j], y[i, j], p=2)), rel=1e-6
+                )
 
     def test_gradient_at_zero_distance_is_finite(self):
         x = torch.zeros(4, dtype=torch.float64, requires_grad=True)

@@ -7,7 +7,18 @@ from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
 from wdist.inference import Floor, sampling_floor
 from wdist.measures import Samples
-from wdist.methods import METHODS, Circle, Critic, Discrete, Gaussian, Line, MaxSliced, Method, Sinkhorn, Sliced
+from wdist.methods import (
+    METHODS,
+    Circle,
+    Critic,
+    Discrete,
+    Gaussian,
+    Line,
+    MaxSliced,
+    Method,
+    Sinkhorn,
+    Sliced,
+)
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.sources import Source
 

@@ -66,6 +66,7 @@ def estimate(
         WdistWarning: if the solver stopped short; the estimate then has `converged=False`.
 
     Example:
+        >>> import wdist
         >>> wdist.estimate([0.0, 1.0, 3.0], [5.0, 6.0, 8.0]).value
         5.0
         >>> wdist.estimate([[0.0, 0.0]], [[3.0, 4.0]], metric="cityblock").value
@@ -93,4 +94,3 @@ def estimate(
         message=" ".join(filter(None, [question.notes, found.message])),
         choice=dataclasses.replace(choice, memory=memory),
     )
-

@@ -6,8 +6,9 @@ digits of short distances. Points are centred first, so that a large common offs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from wdist.errors import InputError
 
 __all__ = ["METRICS", "Metric", "centred", "cost_blocks", "distances", "pair_distances"]
 
-Metric = Union[str, Callable[[Any, Any], Any]]
+Metric = str | Callable[[Any, Any], Any]
 
 METRICS: dict[str, float] = {"euclidean": 2.0, "cityblock": 1.0, "chebyshev": float("inf")}
 """The named ground metrics and the order of the norm behind each."""
@@ -49,16 +50,32 @@ def distances(x: Tensor, y: Tensor, metric: Metric = "euclidean", native: str = 
     """
     if callable(metric):
         return _called(metric, x, y, native)
+    unit = _unit(x, y)
+    if unit != 1:
+        return unit * distances(x / unit, y / unit, metric)
     return torch.cdist(x, y, p=METRICS[metric], compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def pair_distances(x: Tensor, y: Tensor, metric: Metric = "euclidean") -> Tensor:
     """Distances between x[k] and y[k], for the named metrics: (k, d), (k, d) -> (k,)."""
     assert isinstance(metric, str)
-    return torch.linalg.vector_norm(x - y, ord=METRICS[metric], dim=-1)
+    unit = _unit(x, y)
+    gaps: Tensor = torch.linalg.vector_norm((x - y) / unit, ord=METRICS[metric], dim=-1)
+    return unit * gaps
 
 
-def cost_blocks(x: Tensor, y: Tensor, metric: Metric, native: str = "torch") -> Iterator[tuple[slice, Tensor]]:
+def _unit(x: Tensor, y: Tensor) -> float:
+    """Give a power of two near the largest coordinate if its square would over- or underflow, else 1."""
+    reach = max(float(t.detach().abs().amax()) if t.numel() else 0.0 for t in (x, y))
+    safe = torch.finfo(x.dtype).max ** 0.25
+    if reach == 0 or not math.isfinite(reach) or 1 / safe < reach < safe:
+        return 1.0
+    return 2.0 ** min(1000, max(-1000, math.frexp(reach)[1]))
+
+
+def cost_blocks(
+    x: Tensor, y: Tensor, metric: Metric, native: str = "torch"
+) -> Iterator[tuple[slice, Tensor]]:
     """Walk the distance matrix (n, m) in blocks of rows of bounded memory: yields (rows, block)."""
     step = max(1, BLOCK_BYTES // (8 * max(1, len(y))))
     for start in range(0, len(x), step):
@@ -67,12 +84,17 @@ def cost_blocks(x: Tensor, y: Tensor, metric: Metric, native: str = "torch") -> 
 
 
 def _called(metric: Callable[[Any, Any], Any], x: Tensor, y: Tensor, native: str) -> Tensor:
-    """Call a user's metric and doubt what it returns."""
-    xs, ys = (x, y) if native == "torch" else (x.cpu().numpy(), y.cpu().numpy())
-    name = getattr(metric, "__name__", "metric")
-    out = metric(xs, ys)
-    cost = out.detach() if isinstance(out, Tensor) else torch.from_numpy(np.array(out, dtype=np.float64))
-    cost = cost.to(x.device, torch.float64)
+    """Call a user's metric, on copies that it may write to, and doubt what it returns."""
+    xs, ys = (t.clone() if native == "torch" else t.cpu().numpy().copy() for t in (x, y))
+    name = getattr(metric, "__name__", type(metric).__name__)
+    try:
+        cost = _as_cost(metric(xs, ys), name).to(x.device)
+    except (TypeError, AttributeError) as error:
+        kind = "torch tensors" if native == "torch" else "NumPy arrays"
+        raise InputError(
+            f"metric {name} raised {type(error).__name__} ({error}); it was called with two {kind}, of shape "
+            f"{tuple(xs.shape)} and {tuple(ys.shape)}, and must return all pairs, {(len(x), len(y))}"
+        ) from error
     want = (len(x), len(y))
     if tuple(cost.shape) != want:
         raise InputError(
@@ -87,3 +109,17 @@ def _called(metric: Callable[[Any, Any], Any], x: Tensor, y: Tensor, native: str
                 "costs must be finite and >= 0"
             )
     return cost
+
+
+def _as_cost(out: Any, name: str) -> Tensor:
+    """Copy what a metric returned, a matrix that may be the user's own, into float64."""
+    if isinstance(out, Tensor):
+        if out.layout is torch.strided and not out.is_complex():
+            return out.detach().to(torch.float64, copy=True)
+        what = f"a {out.dtype} tensor of layout {out.layout}"
+    else:
+        array = np.asarray(out)
+        if array.dtype.kind in "biuf" and not np.ma.is_masked(out):
+            return torch.from_numpy(np.array(array, dtype=np.float64))
+        what = f"a {type(out).__name__} of dtype {array.dtype}"
+    raise InputError(f"metric {name} returned {what}; it must return a dense matrix of real numbers, (n, m)")

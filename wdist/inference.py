@@ -51,7 +51,14 @@ class Floor:
 
 
 def sampling_floor(
-    a: Any, b: Any, *, p: float = 1, weights_a: Any = None, weights_b: Any = None, shuffles: int = 3, seed: Seed = 0
+    a: Any,
+    b: Any,
+    *,
+    p: float = 1,
+    weights_a: Any = None,
+    weights_b: Any = None,
+    shuffles: int = 3,
+    seed: Seed = 0,
 ) -> Floor:
     """Estimate the distance that sampling noise alone would give.
 
@@ -85,7 +92,10 @@ def sampling_floor(
     pair = question.samples
     sizes = [_size(s) for s in pair]
     effective = 2 * sizes[0] * sizes[1] / (sizes[0] + sizes[1])
-    floors = [_of_law(s, effective, question, shuffles, rng.spawn(), name) for s, name in zip(pair, "ab", strict=True)]
+    floors = [
+        _of_law(s, effective, question, shuffles, rng.spawn(), name)
+        for s, name in zip(pair, "ab", strict=True)
+    ]
     return Floor(floors[0], floors[1], question.p)
 
 

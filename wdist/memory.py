@@ -9,19 +9,20 @@ import torch
 
 __all__ = ["available_bytes", "human_bytes"]
 
+GROUPS = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+
 
 def available_bytes(device: torch.device | str = "cpu") -> int:
     """Bytes that a computation on `device` may still claim.
 
-    On the CPU: the kernel's MemAvailable, cut to what the control group leaves; where neither can be read, the
-    physical memory. On CUDA: the free memory that the driver reports.
+    On the CPU: the kernel's MemAvailable, cut to what the control groups of this process leave (a container's or a batch
+    job's share); where neither can be read, the physical memory. On CUDA: the free memory that the driver reports.
     """
     device = torch.device(device)
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    free = _mem_available()
-    limit, used = _number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory.current")
-    return free if limit is None or used is None else min(free, max(0, limit - used))
+    return min([_mem_available(), *_left_by_groups()])
 
 
 def human_bytes(count: float) -> str:
@@ -49,8 +50,46 @@ def _mem_available() -> int:
     return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def _number(path: str) -> int | None:
+def _left_by_groups() -> list[int]:
+    """Read what each control group above this process leaves, version 2 or 1; idle page cache counts as free."""
+    left = []
+    for folder, limit_name, used_name, cache_name in _groups():
+        limit, used = _number(folder / limit_name), _number(folder / used_name)
+        if limit is not None and used is not None:
+            left.append(max(0, limit - used + _cache(folder / "memory.stat", cache_name)))
+    return left
+
+
+def _groups() -> list[tuple[Path, str, str, str]]:
+    """Name each group's folder, from the root down to this process, and its files as that version calls them."""
+    second = ("memory.max", "memory.current", "inactive_file")
+    first = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    found = [(GROUPS, *second), (GROUPS / "memory", *first)]
     try:
-        return int(Path(path).read_text())
+        lines = MEMBERSHIP.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        steps = Path(path.lstrip("/")).parts
+        for depth in range(len(steps)):
+            below = Path(*steps[: depth + 1])
+            if controllers == "":
+                found.append((GROUPS / below, *second))
+            elif "memory" in controllers.split(","):
+                found.append((GROUPS / "memory" / below, *first))
+    return found
+
+
+def _cache(path: Path, name: str) -> int:
+    try:
+        return int(dict(line.split() for line in path.read_text().splitlines()).get(name, 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
     except (OSError, ValueError):  # no such control group, or the word "max"
         return None

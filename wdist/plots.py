@@ -55,9 +55,9 @@ def draw_line(ax: Axes, a: Array, b: Array, names: tuple[str, str], unit: str) -
         unit: Unit of the points, for the axis.
     """
     grid = np.sort(np.concatenate([a, b]))
-    levels = [np.searchsorted(np.sort(x), grid, side="right") / len(x) for x in (a, b)]
-    ax.fill_between(grid, *levels, step="post", color=LIGHT, linewidth=0, label="area between = $W_1$")
-    for level, name, colour, style in zip(levels, names, (DARK, MIDDLE), ("-", "--"), strict=True):
+    at_a, at_b = (np.searchsorted(np.sort(x), grid, side="right") / len(x) for x in (a, b))
+    ax.fill_between(grid, at_a, at_b, step="post", color=LIGHT, linewidth=0, label="area between = $W_1$")
+    for level, name, colour, style in zip((at_a, at_b), names, (DARK, MIDDLE), ("-", "--"), strict=True):
         ax.step(grid, level, where="post", color=colour, linestyle=style, linewidth=1.8, label=name)
     ax.set(xlabel=unit, ylabel="share of points at or below", ylim=(0, 1.02))
     ax.legend(frameon=False, loc="upper left", fontsize=9)
@@ -77,14 +77,22 @@ def draw_estimates(ax: Axes, rows: Sequence[tuple[str, Estimate]], floor: float,
     ax.text(floor / 2, -0.72, "two samples of one law", ha="center", va="center", fontsize=8, color="#555555")
     for k, (_, est) in enumerate(rows):
         if est.lower is not None and est.upper is not None and est.bound is not Bound.EXACT:
-            ax.plot([est.lower, est.upper], [k, k], color=MIDDLE, linewidth=7, alpha=0.45, solid_capstyle="butt", zorder=2)
+            ax.plot(
+                [est.lower, est.upper],
+                [k, k],
+                color=MIDDLE,
+                linewidth=7,
+                alpha=0.45,
+                solid_capstyle="butt",
+                zorder=2,
+            )
         elif est.interval is not None:
             ax.plot([est.interval.low, est.interval.high], [k, k], color=DARK, linewidth=1.5, zorder=2)
         filled = est.bound is Bound.EXACT
         marker = {Bound.LOWER: ">", Bound.UPPER: "<"}.get(est.bound, "o")
         ax.plot(est.value, k, marker, color=ACCENT if filled else DARK, markerfacecolor=ACCENT if filled else "white",
                 markersize=8, markeredgewidth=1.6, zorder=3)  # fmt: skip
-        edge = max(filter(None, (est.value, est.upper, est.interval and est.interval.high)))
+        edge = max(est.value, est.upper or 0.0, est.interval.high if est.interval else 0.0)
         bar = est.bound is not Bound.EXACT and est.upper is not None and est.value == est.lower
         text = f"{est.value:.3g} to {est.upper:.3g}" if bar else f"{est.value:.3g}"
         ax.annotate(text, (edge, k), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
@@ -94,7 +102,9 @@ def draw_estimates(ax: Axes, rows: Sequence[tuple[str, Estimate]], floor: float,
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def draw_matches(axes: Sequence[Axes], a: Array, b: Array, plan: Coupling, picks: Sequence[int], shape: tuple[int, int]) -> None:
+def draw_matches(
+    axes: Sequence[Axes], a: Array, b: Array, plan: Coupling, picks: Sequence[int], shape: tuple[int, int]
+) -> None:
     """Show pairs of images that an optimal plan joins, one pair an axis, with how far apart they are.
 
     Args:
@@ -108,6 +118,8 @@ def draw_matches(axes: Sequence[Axes], a: Array, b: Array, plan: Coupling, picks
     for ax, k in zip(axes, picks, strict=True):
         left, right = a[plan.rows[k]], b[plan.cols[k]]
         gap = np.ones((shape[0], 3))
-        ax.imshow(np.hstack([1 - left.reshape(shape), gap, 1 - right.reshape(shape)]), cmap="gray", vmin=0, vmax=1)
+        ax.imshow(
+            np.hstack([1 - left.reshape(shape), gap, 1 - right.reshape(shape)]), cmap="gray", vmin=0, vmax=1
+        )
         ax.set_title(f"{np.linalg.norm(left - right):.1f}", fontsize=9)
         ax.axis("off")

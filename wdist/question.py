@@ -6,28 +6,27 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import numbers
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import torch
 
 from wdist.costs import METRICS, Metric
 from wdist.errors import InputError
-from wdist.measures import Samples, as_samples
+from wdist.measures import Samples, as_device, as_samples
 from wdist.result import Target
 from wdist.rng import Rng
 from wdist.sources import CheckedSource, as_source, is_source, to_samples
 
 __all__ = ["Measure", "Question", "ask"]
 
-Measure = Union[Samples, CheckedSource]
+Measure = Samples | CheckedSource
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """How far apart are `a` and `b`, in W_p over `metric`?"""
+    """How far apart `a` and `b` are, in W_p over `metric`."""
 
     a: Measure
     b: Measure
@@ -110,36 +109,47 @@ def ask(
 ) -> Question:
     """Build the question, or raise an `InputError` that says which argument is wrong and how to mend it."""
     order = _as_order(p)
-    if not callable(metric) and metric not in METRICS:
-        raise InputError(f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)")
-    if not isinstance(confidence, numbers.Real) or not 0 < confidence < 1:
+    if not callable(metric) and not (isinstance(metric, str) and metric in METRICS):
+        raise InputError(
+            f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)"
+        )
+    if not _is_real(confidence) or not 0 < confidence < 1:
         raise InputError(f"confidence is {confidence!r}; pass a level strictly between 0 and 1, such as 0.95")
     try:
         aim = Target(target)
     except ValueError:
         raise InputError(f"target is {target!r}; choose 'sample' or 'population'") from None
 
+    device = as_device(device)
+
     def measure(x: Any, weights: Any, name: str) -> Measure:
         if not is_source(x) or isinstance(x, Samples):
             return as_samples(x, weights, name=name, device=device, normalize_weights=normalize_weights)
         if weights is not None:
-            raise InputError(f"{name} is a source that draws, so weights_{name} has no points to weigh; drop it")
+            raise InputError(
+                f"{name} is a source that draws, so weights_{name} has no points to weigh; drop it"
+            )
         return as_source(x, name, rng)
 
-    pair = measure(a, weights_a, "a"), measure(b, weights_b, "b")
-    if all(isinstance(m, Samples) for m in pair):
-        pair = _check_pair(*pair)  # type: ignore[arg-type]
-    if pair[0].dim != pair[1].dim:
+    first, second = measure(a, weights_a, "a"), measure(b, weights_b, "b")
+    if isinstance(first, Samples) and isinstance(second, Samples):
+        first, second = _check_pair(first, second)
+    if first.dim != second.dim:
         raise InputError(
-            f"a has {pair[0].dim} coordinates a point and b has {pair[1].dim}; both must live in one space (n, d) and (m, d)"
+            f"a has {first.dim} coordinates a point and b has {second.dim}; "
+            "both must live in one space (n, d) and (m, d)"
         )
-    return Question(*pair, p=order, metric=metric, target=aim, confidence=float(confidence))
+    return Question(first, second, p=order, metric=metric, target=aim, confidence=float(confidence))
 
 
 def _as_order(p: Any) -> float:
-    if not isinstance(p, numbers.Real) or isinstance(p, bool) or math.isnan(p) or p < 1:
+    if not _is_real(p) or not p >= 1:
         raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
     return float(p)
+
+
+def _is_real(x: object) -> bool:
+    return not isinstance(x, bool) and isinstance(x, numbers.Real)
 
 
 def _check_pair(a: Samples, b: Samples) -> tuple[Samples, Samples]:

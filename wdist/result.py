@@ -160,7 +160,7 @@ class Estimate:
         if dataclasses.is_dataclass(self.detail):
             for field in dataclasses.fields(self.detail):
                 item = getattr(self.detail, field.name)
-                if item is None or (isinstance(item, (bool, int, float, str)) and item == item):
+                if item is None or isinstance(item, (bool, int, str)) or (isinstance(item, float) and math.isfinite(item)):
                     out["detail"][field.name] = item
         return out
 
@@ -186,7 +186,9 @@ class Estimate:
             lead = f"a certified {self.bound.value} bound on {self._name} {self.target.words}."
         more = [f"Certified: {self._bracket()}."] if self._bracket() else []
         if self.interval is not None:
-            more.append(f"{100 * self.interval.confidence:g} % interval from {self.interval.source} alone: {self.interval}.")
+            more.append(
+                f"{100 * self.interval.confidence:g} % interval from {self.interval.source} alone: {self.interval}."
+            )
         return " ".join([lead, *more])
 
 

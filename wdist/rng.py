@@ -6,7 +6,6 @@ batches) take a `spawn()` each, so that adding a draw in one place leaves the ot
 
 from __future__ import annotations
 
-import numbers
 from typing import Union
 
 import numpy as np
@@ -55,7 +54,7 @@ def as_rng(seed: Seed) -> Rng:
         return Rng(np.random.SeedSequence(words.tolist()))
     if seed is None:
         return Rng(np.random.SeedSequence())
-    if isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and seed >= 0:
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0:
         return Rng(np.random.SeedSequence(int(seed)))
     raise InputError(
         f"seed is {seed!r}; pass a non-negative int, None, a numpy.random.Generator or a torch.Generator"

@@ -7,15 +7,18 @@ that went wrong, so that a method which draws for minutes never returns a number
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from wdist.arrays import FLOATS, as_tensor
 from wdist.errors import InputError
-from wdist.measures import FLOATS, Samples
+from wdist.measures import Samples
 from wdist.rng import Rng
 
 __all__ = ["CheckedSource", "Source", "as_source", "is_source"]
@@ -39,7 +42,7 @@ def is_source(x: Any) -> bool:
     """Tell whether `x` is something to draw from (and not an array of points)."""
     if isinstance(x, (Tensor, type)) or hasattr(x, "__array__"):
         return False
-    return isinstance(x, (Source, DataLoader)) or callable(x)
+    return isinstance(x, DataLoader) or callable(getattr(x, "draw", None)) or callable(x)
 
 
 def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
@@ -51,17 +54,24 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
     draw: Callable[[int, torch.Generator], Any]
     if isinstance(x, DataLoader):
         draw = _LoaderDraw(x, name, rng)
-    elif hasattr(x, "draw"):
-        draw = x.draw
+    elif callable(getattr(x, "draw", None)):
+        draw = _function_draw(x.draw, f"{name}.draw")
     else:
         draw = _function_draw(x, name)
     dim = getattr(x, "dim", None)
-    if dim is None:
-        probe = draw(2, rng.spawn().torch())
-        dim = _rows(probe, name, 0).shape[1]
-    if not isinstance(dim, int) or dim < 1:
+    if isinstance(draw, _LoaderDraw):
+        dim = _rows(draw.peek(), name, "its first batch").shape[1]
+    elif dim is None:
+        trial = draw(
+            TRIAL, torch.Generator().manual_seed(0)
+        )  # not the call's, whose numbers stay as they were
+        dim = _rows(trial, name, f"a trial draw of {TRIAL} points").shape[1]
+    if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
-    return CheckedSource(draw, dim, name)
+    return CheckedSource(draw, int(dim), name)
+
+
+TRIAL = 2
 
 
 class CheckedSource:
@@ -77,40 +87,55 @@ class CheckedSource:
             InputError: if the draw has another shape or holds a NaN; its number is in the text.
         """
         self.calls += 1
-        x = _rows(self._draw(n, rng), self.name, self.calls)
+        drawn = self._draw(n, rng)
+        x = _rows(drawn, self.name, f"draw {self.calls}")
         if x.shape != (n, self.dim):
             raise InputError(
-                f"{self.name} returned shape {tuple(x.shape)} on draw {self.calls}, asked for ({n}, {self.dim}); "
+                f"{self.name} returned shape {tuple(np.shape(drawn))} on draw {self.calls}, asked for ({n}, {self.dim}); "
                 f"draw(n, rng) must return n rows of {self.dim} coordinates"
             )
         return x
 
 
-def _rows(x: Any, name: str, call: int) -> Tensor:
+def _rows(x: Any, name: str, call: str) -> Tensor:
     """Turn what a source returned into finite rows (n, d)."""
     if not isinstance(x, Tensor):
         try:
-            x = torch.as_tensor(x)
-        except (TypeError, ValueError, RuntimeError):
-            raise InputError(f"{name} returned a {type(x).__name__} on draw {call}; return a tensor of shape (n, d)") from None
-    if x.is_complex() or x.ndim == 0:
-        raise InputError(f"{name} returned a {x.dtype} of shape {tuple(x.shape)} on draw {call}; return a real tensor (n, d)")
+            x, _ = as_tensor(x, name)
+        except InputError:
+            raise InputError(
+                f"{name} returned a {type(x).__name__} on {call}; return a tensor of shape (n, d)"
+            ) from None
+    if x.layout is not torch.strided or x.is_complex() or x.ndim == 0:
+        what = f"a {x.dtype} tensor" if x.layout is torch.strided else "a sparse tensor"
+        raise InputError(
+            f"{name} returned {what} of shape {tuple(x.shape)} on {call}; return a dense real tensor (n, d)"
+        )
     x = x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)
-    x = x[:, None] if x.ndim == 1 else x.flatten(1)
-    if not bool(torch.isfinite(x).all()):
-        raise InputError(f"{name} returned a NaN or infinite value on draw {call}; mend the source or drop such rows in it")
-    return x
+    rows: Tensor = x[:, None] if x.ndim == 1 else x.flatten(1)
+    if not bool(torch.isfinite(rows).all()):
+        row = int(torch.nonzero(~torch.isfinite(rows))[0, 0])
+        raise InputError(
+            f"{name} returned a NaN or infinite value on {call}, in row {row}; mend the source or drop such rows in it"
+        )
+    return rows
 
 
 def _function_draw(f: Callable[..., Any], name: str) -> Callable[[int, torch.Generator], Any]:
     """Call `f(n, rng)`, or `f(n)` where it takes one argument."""
+    form = "a source is f(n) or f(n, rng) -> (n, d)"
     try:
-        parameters = [p for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        signature = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
-        parameters = []
+        raise InputError(
+            f"{name} does not tell which arguments it takes; {form}: wrap it, lambda n: ..."
+        ) from None
+    parameters = [p for p in signature if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     needed = [p for p in parameters if p.default is p.empty]
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in signature):
+        raise InputError(f"{name} needs arguments by name; {form}: wrap it, lambda n: ...")
     if not parameters or len(needed) > 2:
-        raise InputError(f"{name} is callable but takes {len(needed)} arguments; a source is f(n) or f(n, rng) -> (n, d)")
+        raise InputError(f"{name} is callable but takes {len(needed)} arguments; {form}")
     if len(parameters) > 1 and (len(needed) == 2 or parameters[1].name in ("rng", "generator")):
         return f
     return lambda n, _: f(n)
@@ -120,7 +145,8 @@ class _LoaderDraw:
     """Rows of a `DataLoader`, epoch after epoch; a shuffling loader shuffles by the call's seed.
 
     The loader's own shuffling reads torch's global generator. It is lent a seeded state for each batch and given back
-    its own, so that the call is reproducible and leaves no trace.
+    its own, so that the call is reproducible and leaves no trace. (A loader that was given a `generator` of its own keeps
+    to that one, and to its state.)
     """
 
     def __init__(self, loader: DataLoader[Any], name: str, rng: Rng) -> None:
@@ -128,6 +154,11 @@ class _LoaderDraw:
         self._batches: Iterator[Any] = iter(())
         self._rest: Tensor | None = None
         self._state = rng.spawn().torch().get_state()
+
+    def peek(self) -> Tensor:
+        """Read the first batch, and keep it for the first draw."""
+        self._rest = self._next()
+        return self._rest
 
     def __call__(self, n: int, rng: torch.Generator) -> Tensor:
         parts, have = [], 0
@@ -146,6 +177,31 @@ class _LoaderDraw:
         return rows[:n]
 
     def _next(self) -> Tensor:
+        try:
+            batch = self._fetch()
+        except (RuntimeError, TypeError) as error:  # what torch's own collating raises
+            raise InputError(
+                f"{self._name} is a DataLoader that fails: {type(error).__name__}: {error}"
+            ) from error
+        if batch is None:
+            raise InputError(f"{self._name} is a DataLoader that yields no batch; is its data set empty?")
+        points = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+        if not isinstance(points, Tensor) or points.ndim == 0:
+            raise InputError(
+                f"{self._name} yields {type(points).__name__} batches; yield a tensor, or (tensor, label)"
+            )
+        if points.ndim == 1 and self._loader.batch_sampler is None:
+            raise InputError(
+                f"{self._name} yields single rows, as it has batch_size=None; give it a batch size"
+            )
+        if len(points) == 0:
+            raise InputError(
+                f"{self._name} yields an empty batch, of shape {tuple(points.shape)}; leave such out"
+            )
+        return points
+
+    def _fetch(self) -> Any:
+        """Give the next batch, beginning again at the end; None if there is none at all."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self._state)
             batch = next(self._batches, None)
@@ -153,16 +209,13 @@ class _LoaderDraw:
                 self._batches = iter(self._loader)
                 batch = next(self._batches, None)
             self._state = torch.get_rng_state()
-        if batch is None:
-            raise InputError(f"{self._name} is a DataLoader that yields no batch; is its data set empty?")
-        points = batch[0] if isinstance(batch, (tuple, list)) else batch
-        if not isinstance(points, Tensor) or points.ndim == 0:
-            raise InputError(f"{self._name} yields {type(points).__name__} batches; yield a tensor, or (tensor, label)")
-        return points
+        return batch
 
 
 def to_samples(source: CheckedSource, n: int, rng: Rng) -> Samples:
     """Draw `n` points and hold them as uniform `Samples`."""
     points = source.draw(n, rng.spawn().torch())
     weights = torch.full((n,), 1.0 / n, dtype=torch.float64, device=points.device)
-    return Samples(points, weights, native="torch", note=f"{source.name}: {n} points were drawn from the source.")
+    return Samples(
+        points, weights, native="torch", note=f"{source.name}: {n} points were drawn from the source."
+    )

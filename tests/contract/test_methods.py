@@ -86,7 +86,9 @@ class TestInvariance:
 
     def test_translation_of_both_changes_nothing(self, contract, clouds):
         x, y = clouds
-        assert contract.ask(x + 7, y + 7).value == pytest.approx(contract.ask(x, y).value, rel=max(contract.close, 1e-9))
+        assert contract.ask(x + 7, y + 7).value == pytest.approx(
+            contract.ask(x, y).value, rel=max(contract.close, 1e-9)
+        )
 
     @pytest.mark.parametrize("unit", [1e-3, 25.0])
     def test_scaling_of_both_scales_the_distance(self, contract, clouds, unit):
@@ -128,7 +130,9 @@ class TestAnswer:
     def test_float32_tensors(self, contract, clouds):
         x, y = (torch.tensor(z, dtype=torch.float32) for z in clouds)
         before = x.clone()
-        assert contract.ask(x, y).value == pytest.approx(contract.ask(*clouds).value, rel=max(contract.close, 1e-5))
+        assert contract.ask(x, y).value == pytest.approx(
+            contract.ask(*clouds).value, rel=max(contract.close, 1e-5)
+        )
         assert torch.equal(x, before)
 
     def test_says_what_it_is(self, contract, clouds):
@@ -157,7 +161,9 @@ class TestAnswer:
     def test_same_on_the_gpu(self, contract, clouds):
         x, y = (torch.tensor(z) for z in clouds)
         there = contract.ask(x.cuda(), y.cuda())
-        assert there.value == pytest.approx(contract.ask(x, y).value, rel=max(contract.close, contract.split, 1e-6))
+        assert there.value == pytest.approx(
+            contract.ask(x, y).value, rel=max(contract.close, contract.split, 1e-6)
+        )
 
 
 @pytest.mark.parametrize("name", sorted(set(CONTRACTS) - {"circle", "critic"}))

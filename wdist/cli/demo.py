@@ -76,7 +76,9 @@ def _questions(seed: int) -> list[_Story]:
     digits = wdist.datasets.mnist()
     fours, nines = digits.of(4), digits.of(9)
 
-    def ask(method: Any, a: Any = fours, b: Any = nines, p: float = 1) -> Callable[[Callable[[int, int], None]], Any]:
+    def ask(
+        method: Any, a: Any = fours, b: Any = nines, p: float = 1
+    ) -> Callable[[Callable[[int, int], None]], Any]:
         return lambda _: wdist.estimate(a, b, p=p, method=method, seed=seed)
 
     def critic(tick: Callable[[int, int], None]) -> Any:
@@ -173,20 +175,26 @@ def _draw(stories: list[_Story], path: Path) -> None:
     weather, mnist = stories
     answers = {row.label: row.answer for row in mnist.rows}
     figure = new_figure(12, 7.2)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[3.1, 1])
+    top, bottom = figure.subfigures(2, 1, height_ratios=[3.1, 1], squeeze=False)[:, 0]
     left, right = top.subplots(1, 2, width_ratios=[1, 1.25])
     draw_line(left, weather.a, weather.b, ("Seattle", "San Francisco"), "hourly temperature of 2010, °F")
-    left.set_title(f"Temperatures {weather.rows[0].answer.value:.2g} °F apart: $W_1$ is the area between", fontsize=11)
+    left.set_title(
+        f"Temperatures {weather.rows[0].answer.value:.2g} °F apart: $W_1$ is the area between", fontsize=11
+    )
     floor: Floor = answers.pop("sampling floor")
     draw_estimates(right, list(_for_figure(answers)), floor.value, f"fours against nines, {mnist.unit}")
-    title = f"Samples {answers['exact'].value:.3g} apart, where two samples of one law would be {floor.value:.2g}"
+    title = (
+        f"Samples {answers['exact'].value:.3g} apart, where two samples of one law would be {floor.value:.2g}"
+    )
     right.set_title(title, fontsize=11)
     plan = answers["exact"].detail.plan
     cost = np.linalg.norm(mnist.a[plan.rows] - mnist.b[plan.cols], axis=1)
     order = np.argsort(cost)
     picks = order[np.linspace(0, len(order) - 1, 10).astype(int)]
     draw_matches(bottom.subplots(1, 10), mnist.a, mnist.b, plan, picks, (28, 28))
-    bottom.suptitle("Fours and the nines that the optimal plan sends them to, nearest to farthest", fontsize=11)
+    bottom.suptitle(
+        "Fours and the nines that the optimal plan sends them to, nearest to farthest", fontsize=11
+    )
     save(figure, path)
 
 
@@ -202,7 +210,16 @@ def _for_figure(answers: dict[str, Estimate]) -> Any:
             continue
         lower, upper = _sample_bracket(est)
         if lower is not None and upper is not None:
-            yield "critic's bracket", replace(
-                est, value=lower, lower=lower, upper=upper, interval=None, bound=Bound.LOWER, target=Target.SAMPLE
+            yield (
+                "critic's bracket",
+                replace(
+                    est,
+                    value=lower,
+                    lower=lower,
+                    upper=upper,
+                    interval=None,
+                    bound=Bound.LOWER,
+                    target=Target.SAMPLE,
+                ),
             )
         yield "critic, between the laws", replace(est, lower=None)

@@ -73,7 +73,10 @@ def estimate(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            "--column", "-c", metavar="NAME", help="Column by name, or position from 0; may be repeated.",
+            "--column",
+            "-c",
+            metavar="NAME",
+            help="Column by name, or position from 0; may be repeated.",
             rich_help_panel=READING,
         ),
     ] = None,
@@ -95,8 +98,10 @@ def estimate(
     header: Annotated[
         bool | None,
         typer.Option(
-            "--header/--no-header", help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking", rich_help_panel=READING,
+            "--header/--no-header",
+            help="Whether a .csv or .tsv begins with names.",
+            show_default="by looking",
+            rich_help_panel=READING,
         ),
     ] = None,
     as_json: Annotated[

@@ -32,7 +32,9 @@ class Constraint(ABC):
         """Ready a fresh network; called once before training."""
 
     @abstractmethod
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+    def penalty(
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
+    ) -> Tensor:
         """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 while a fit finds its direction."""
 
     @abstractmethod
@@ -72,7 +74,9 @@ class Clip(Constraint):
         self.project(net)
         return net
 
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+    def penalty(
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
+    ) -> Tensor:
         """Nothing to pay."""
         return x.new_zeros(())
 
@@ -118,7 +122,9 @@ class GradientPenalty(Constraint):
         """Nothing to do."""
         return net
 
-    def penalty(self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+    def penalty(
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
+    ) -> Tensor:
         """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y.
 
         Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the slope to one in
@@ -130,7 +136,8 @@ class GradientPenalty(Constraint):
         (slope,) = torch.autograd.grad(net(z).sum(), z, create_graph=True)
         excess = torch.linalg.vector_norm(slope, dim=1) - 1  # (n,)
         price = torch.where(excess > 0, 1.0, warmth)
-        return self.lam * (price * excess.square()).mean()
+        penalty: Tensor = self.lam * (price * excess.square()).mean()
+        return penalty
 
     def project(self, net: nn.Module) -> None:
         """Nothing to do."""

@@ -20,7 +20,7 @@ from wdist.critic.nets import Net
 from wdist.critic.step import CriticStep
 from wdist.sources import Source
 
-__all__ = ["Fit", "Potential", "Schedule", "Scaling", "fit"]
+__all__ = ["Fit", "Potential", "Scaling", "Schedule", "fit"]
 
 ONE_THREAD_WORK = 200_000_000
 
@@ -84,7 +84,7 @@ class Potential:
     def __call__(self, x: Tensor) -> Tensor:
         """Value at each point, (n, d) -> (n,), float64, in the unit of the data."""
         z = self.scaling(x).to(self.dtype)
-        return self.scaling.scale * torch.cat([self.net(part) for part in z.split(8192)]).double()
+        return self.scaling.scale * torch.cat([self.net(part) for part in torch.split(z, 8192)]).double()
 
 
 @dataclass(frozen=True, eq=False)

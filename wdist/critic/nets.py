@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,9 @@ class MLP(Net):
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
         if not self.widths or any(not isinstance(w, int) or w < 1 for w in self.widths):
-            raise InputError(f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)")
+            raise InputError(
+                f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
+            )
         if self.activation not in ACTIVATIONS:
             raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
 
@@ -63,11 +66,15 @@ class ScalarMLP(nn.Module):
     """Linear layers with an activation between them, one output a point."""
 
     def __init__(
-        self, sizes: tuple[int, ...], activation: Callable[[], nn.Module], rng: torch.Generator, dtype: torch.dtype
+        self,
+        sizes: tuple[int, ...],
+        activation: Callable[[], nn.Module],
+        rng: torch.Generator,
+        dtype: torch.dtype,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             layers += [_linear(fan_in, fan_out, rng, dtype), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
@@ -77,9 +84,9 @@ class ScalarMLP(nn.Module):
 
 
 def _linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype, device=rng.device)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype, device=rng.device)  # type: ignore[no-untyped-call]
     reach = 1 / math.sqrt(fan_in)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.uniform_(-reach, reach, generator=rng)
-    return layer  # type: ignore[no-any-return]
+    return layer

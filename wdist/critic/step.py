@@ -15,7 +15,8 @@ __all__ = ["CriticStep", "dual_value"]
 def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """E_a f − E_b f on two batches, one pass through the network: positive where f is high on a; 0-d."""
     values = net(torch.cat([x, y]))  # (n + m,)
-    return values[: len(x)].mean() - values[len(x) :].mean()
+    value: Tensor = values[: len(x)].mean() - values[len(x) :].mean()
+    return value
 
 
 @dataclass(frozen=True, eq=False)

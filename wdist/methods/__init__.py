@@ -50,15 +50,24 @@ def choose(question: Question) -> tuple[Method, str]:
     if question.target is Target.POPULATION:
         return Critic(), "the distance between the laws was asked for, and only a critic speaks of the laws"
     if not question.sampled and first_order:
-        return Critic(), "at least one side is a source that draws, and a critic can draw for as long as it learns"
+        return (
+            Critic(),
+            "at least one side is a source that draws, and a critic can draw for as long as it learns",
+        )
     if question.dim == 1 and not callable(question.metric):
         return Line(), "one coordinate: exact by sorting, for any p and weights"
     if not question.sampled:
-        return Discrete(), f"at least one side is a source and p is not 1: exact between {Discrete.draws} drawn points"
+        return (
+            Discrete(),
+            f"at least one side is a source and p is not 1: exact between {Discrete.draws} drawn points",
+        )
     pairs = math.prod(question.sizes)
     fits = Discrete().memory(question) <= available_bytes() // 2
     if pairs <= AUTO_PAIRS and fits:
-        return Discrete(), f"{pairs:,} pairs of points, at most {AUTO_PAIRS:,}: the exact solver takes seconds"
+        return (
+            Discrete(),
+            f"{pairs:,} pairs of points, at most {AUTO_PAIRS:,}: the exact solver takes seconds",
+        )
     why = f"{pairs:,} pairs of points are more than the {AUTO_PAIRS:,} that an exact solver does in seconds"
     if first_order and Critic().refusal(question) is None:
         return Critic(), f"{why}; p = 1 is what a critic estimates in O(n) memory"
@@ -75,12 +84,17 @@ def named(method: str | Method, question: Question) -> tuple[Method, Choice]:
         chosen, rule = choose(question)
     elif method == "exact":
         flat = question.dim == 1 and not callable(question.metric)
-        chosen, rule = (Line() if flat else Discrete()), "exact was asked for, on the line by sorting, else discrete."
+        chosen, rule = (
+            (Line() if flat else Discrete()),
+            "exact was asked for, on the line by sorting, else discrete.",
+        )
     elif isinstance(method, str) and method in METHODS:
         chosen, rule = METHODS[method](), "it was asked for by name."
     else:
         shown = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
-        raise InputError(f"method is {shown}; choose auto, exact, {', '.join(METHODS)}, or pass a wdist method object")
+        raise InputError(
+            f"method is {shown}; choose auto, exact, {', '.join(METHODS)}, or pass a wdist method object"
+        )
     return chosen, Choice(rule if rule.endswith(".") else f"{rule}.", 0, _others(chosen, question))
 
 
@@ -93,7 +107,9 @@ def check_memory(method: Method, question: Question) -> int:
         name for name, cls in METHODS.items()
         if name != method.name and cls().refusal(question) is None and cls().memory(question) <= free
     ]  # fmt: skip
-    remedy = f"method={fitting[0]!r} would fit" if fitting else "no other method answers this question in less"
+    remedy = (
+        f"method={fitting[0]!r} would fit" if fitting else "no other method answers this question in less"
+    )
     if len(fitting) > 1:
         remedy = f"these would fit: {', '.join(fitting)}"
     raise InputError(

@@ -27,14 +27,20 @@ class Circle(Method):
     period: float = 2 * math.pi
 
     name: ClassVar[str] = "circle"
-    when: ClassVar[str] = "one coordinate that wraps round (angles, hours): Circle(period=24); exact for finite p"
+    when: ClassVar[str] = (
+        "one coordinate that wraps round (angles, hours): Circle(period=24); exact for finite p"
+    )
     cost: ClassVar[str] = "O(n log n) time, O(n) memory"
-    besides: ClassVar[str] = "the data are taken to lie on a line; if they wrap round, pass Circle(period=...)"
+    besides: ClassVar[str] = (
+        "the data are taken to lie on a line; if they wrap round, pass Circle(period=...)"
+    )
     draws: ClassVar[int | None] = 100_000
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.period) and self.period > 0):
-            raise InputError(f"period is {self.period!r}; pass the length of the circle, such as 2*pi, 360 or 24")
+            raise InputError(
+                f"period is {self.period!r}; pass the length of the circle, such as 2*pi, 360 or 24"
+            )
 
     def refusal(self, question: Question) -> str | None:
         """Refuse more than one coordinate, a metric of the user's own, p = inf, and the laws as target."""

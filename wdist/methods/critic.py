@@ -16,10 +16,10 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from wdist.costs import centred, distances
 from wdist.critic.constraints import Constraint, GradientPenalty
 from wdist.critic.fit import Fit, Potential, Scaling, Schedule, fit
 from wdist.critic.nets import MLP, Net
-from wdist.costs import centred, distances
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods.method import Method
@@ -32,10 +32,22 @@ from wdist.sources import Source
 
 __all__ = ["Critic", "CriticDetail"]
 
+Bracket = tuple[float | None, float | None]
+
 FEWEST_ROWS = 20
 VALIDATION_DRAWS, REPORT_DRAWS = 4096, 20_000
 MOST_PAIRS = 4_000_000
-FACTORS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)  # times the slope at which the critic is 1-Lipschitz on all pairs
+FACTORS = (
+    1.0,
+    1.4,
+    2.0,
+    2.8,
+    4.0,
+    5.6,
+    8.0,
+    11.0,
+    16.0,
+)  # times the slope at which the critic is 1-Lipschitz on all pairs
 BLURS = (0.003, 0.01, 0.03)  # of the mean distance
 
 
@@ -87,14 +99,20 @@ class Critic(Method):
     progress: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
 
     name: ClassVar[str] = "critic"
-    when: ClassVar[str] = "W1 between the laws: sources that draw, or more points than an exact solver holds; an estimate"
+    when: ClassVar[str] = (
+        "W1 between the laws: sources that draw, or more points than an exact solver holds; an estimate"
+    )
     cost: ClassVar[str] = "O(n) memory; time is steps x batch x net: some ten seconds on a CPU"
-    besides: ClassVar[str] = "an estimate between the laws, where the samples can be answered exactly or were asked for"
+    besides: ClassVar[str] = (
+        "an estimate between the laws, where the samples can be answered exactly or were asked for"
+    )
     draws: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.constraint, Constraint):
-            raise InputError(f"constraint is {self.constraint!r}; pass wdist.GradientPenalty(10.0) or wdist.Clip(0.01)")
+            raise InputError(
+                f"constraint is {self.constraint!r}; pass wdist.GradientPenalty(10.0) or wdist.Clip(0.01)"
+            )
         if not isinstance(self.net, Net):
             raise InputError(f"net is {self.net!r}; pass a recipe such as wdist.MLP((100, 100))")
         for name in ("steps", "batch"):
@@ -109,7 +127,9 @@ class Critic(Method):
             return "a critic measures W1 only; pass p=1, or use 'discrete', 'sinkhorn' or 'sliced'"
         if not question.euclidean:
             return "the critic's slope is bounded in the Euclidean metric; use 'discrete' for another"
-        fewest = min((len(m) for m in (question.a, question.b) if isinstance(m, Samples)), default=FEWEST_ROWS)
+        fewest = min(
+            (len(m) for m in (question.a, question.b) if isinstance(m, Samples)), default=FEWEST_ROWS
+        )
         if fewest < FEWEST_ROWS:
             return f"it needs {FEWEST_ROWS} points a side to hold some out, and a side has {fewest}; use 'discrete'"
         return None
@@ -145,23 +165,29 @@ class Critic(Method):
 
         bound = self.constraint.certificate(f.net)
         sided = norm.ppf((1 + question.confidence) / 2)
-        interval = Interval(read(raw - sided * error), read(raw + sided * error), question.confidence, "held-out points")
+        interval = Interval(
+            read(raw - sided * error), read(raw + sided * error), question.confidence, "held-out points"
+        )
         lower = None if not bound else max(0.0, raw - norm.ppf(question.confidence) * error) / bound
-        bracket = _bracket(f, question) if _bracketed(question) else (None, None)
-        detail = CriticDetail(raw, error, bound, *bracket, self.steps, fitted.curve, f)
+        bracket: Bracket = _bracket(f, question) if _bracketed(question) else (None, None)
+        detail = CriticDetail(raw, error, bound, bracket[0], bracket[1], self.steps, fitted.curve, f)
         return Estimate(
             read(raw), 1.0, self.name, Bound.NONE, Target.POPULATION, self.constraint.quantity, lower=lower,
             interval=interval, message=self._message(raw, question, bracket), detail=detail,
         )  # fmt: skip
 
-    def _message(self, raw: float, question: Question, bracket: tuple[float | None, float | None]) -> str:
+    def _message(self, raw: float, question: Question, bracket: Bracket) -> str:
         said = [f"Dual value {raw:.6g} on points that the critic never saw, read under {self.constraint!r}."]
         if raw < 0:
             said.append("It is negative, so the critic found no difference that holds on unseen points.")
         if question.sampled and question.target is Target.SAMPLE:
-            said.append("A critic answers for the laws behind the samples even where the samples were asked for.")
+            said.append(
+                "A critic answers for the laws behind the samples even where the samples were asked for."
+            )
         if bracket[0] is not None and bracket[1] is not None:
-            said.append(f"Between the samples themselves, certified: {bracket[0]:.6g} <= W1 <= {bracket[1]:.6g}.")
+            said.append(
+                f"Between the samples themselves, certified: {bracket[0]:.6g} <= W1 <= {bracket[1]:.6g}."
+            )
         return " ".join(said)
 
 
@@ -177,17 +203,20 @@ class _Parts:
     def of(measure: Measure, rng: Rng) -> _Parts:
         """Split samples 3:1:2 at random; let a source draw afresh."""
         if not isinstance(measure, Samples):
-            validation, report = (measure.draw(k, rng.torch()) for k in (VALIDATION_DRAWS, REPORT_DRAWS))
-            return _Parts(measure, (validation, _equal(validation)), (report, _equal(report)))
+            chosen, read = (measure.draw(k, rng.torch()) for k in (VALIDATION_DRAWS, REPORT_DRAWS))
+            return _Parts(measure, (chosen, _equal(chosen)), (read, _equal(read)))
         n = len(measure)
         order = torch.as_tensor(rng.numpy.permutation(n), device=measure.points.device)
         cuts = order[: n // 3], order[n // 3 : n // 2], order[n // 2 :]
         if any(not measure.weights[rows].any() for rows in cuts):
-            raise InputError("nearly all weights are zero, so a held-out part has no mass; use method='discrete'")
+            raise InputError(
+                "nearly all weights are zero, so a held-out part has no mass; use method='discrete'"
+            )
         report, validation, train = (
             (measure.points[rows], measure.weights[rows] / measure.weights[rows].sum()) for rows in cuts
         )
-        return _Parts(Samples(*train, uniform=measure.uniform), validation, report)
+        source = Samples(*train, uniform=measure.uniform)
+        return _Parts(source, validation, report)
 
 
 def _equal(x: Tensor) -> Tensor:
@@ -219,10 +248,14 @@ def _bracket(f: Potential, question: Question) -> tuple[float, float]:
     steepest = float(((on_a[:, None] - on_b) / cost.clamp_min(1e-300)).max())
     if not 0 < steepest < math.inf:
         steepest = 1.0
-    tried = [dual_bound(-factor / steepest * on_b, x, y, a.weights, b.weights, cost=cost) for factor in FACTORS]
+    tried = [
+        dual_bound(-factor / steepest * on_b, x, y, a.weights, b.weights, cost=cost) for factor in FACTORS
+    ]
     best = max(tried, key=lambda bound: bound.value)
     upper = math.inf
     for blur in BLURS:
-        plan = plan_from_potentials(best.u, best.v, cost, a.weights, b.weights, blur * float(cost.mean()) or 1.0)
+        plan = plan_from_potentials(
+            best.u, best.v, cost, a.weights, b.weights, blur * float(cost.mean()) or 1.0
+        )
         upper = min(upper, float((round_to_coupling(plan, a.weights, b.weights) * cost).sum()))
     return min(best.value, upper), upper

@@ -65,7 +65,9 @@ class Discrete(Method):
 
     name: ClassVar[str] = "discrete"
     when: ClassVar[str] = "any dimension, weights and ground metric, up to some thousand points a side; exact"
-    cost: ClassVar[str] = "O(nm) memory, about O(n^3) time: 2000 x 2000 in a second or two, 5000 x 5000 in ten"
+    cost: ClassVar[str] = (
+        "O(nm) memory, about O(n^3) time: 2000 x 2000 in a second or two, 5000 x 5000 in ten"
+    )
     besides: ClassVar[str] = "exact too, but it holds all n x m pairs"
     draws: ClassVar[int | None] = 2000
 
@@ -80,7 +82,9 @@ class Discrete(Method):
         if question.target is Target.POPULATION:
             return "it measures between the samples, which overstates the distance between the laws; use 'critic'"
         if math.isinf(question.p) and not question.matched:
-            return "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
+            return (
+                "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
+            )
         if self.engine in ("scipy", "lapx") and not question.matched:
             return f"engine {self.engine!r} solves assignments only; use engine='pot' for weights or unequal sizes"
         return None
@@ -88,7 +92,7 @@ class Discrete(Method):
     def memory(self, question: Question) -> int:
         """The cost matrix and what the engine builds beside it."""
         n, m = question.sizes
-        return (26 if math.isinf(question.p) else 44 if self._engine(question) == "pot" else 20) * n * m
+        return (42 if math.isinf(question.p) else 44 if self._engine(question) == "pot" else 20) * n * m
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Build the cost, solve, certify."""
@@ -121,7 +125,9 @@ class Discrete(Method):
         gap = (upper - lower) / upper if upper > 0 else 0.0
         exact = gap <= GAP
         unit = scale**p
-        detail = DiscreteDetail(found.coupling, found.potential_a * unit, found.potential_b * unit, gap, found.engine)
+        detail = DiscreteDetail(
+            found.coupling, found.potential_a * unit, found.potential_b * unit, gap, found.engine
+        )
         message = "" if exact else f"the certificate leaves a relative gap of {gap:.2g}, above {GAP:g}."
         return Estimate(
             upper, p, self.name, Bound.EXACT if exact else Bound.UPPER, Target.SAMPLE, question.name,
@@ -173,7 +179,7 @@ def emd(
     batch = x.shape[:-2]
     wx, wy = _masses(weights_x, x), _masses(weights_y, y)
     flat = [t.reshape(-1, *t.shape[len(batch) :]) for t in (x, y, wx, wy)]
-    values = [_emd_one(*parts, p, metric) for parts in zip(*flat, strict=True)]
+    values = [_emd_one(*parts, p=p, metric=metric) for parts in zip(*flat, strict=True)]
     return torch.stack(values).reshape(batch)
 
 
@@ -188,7 +194,7 @@ def _masses(weights: Tensor | None, x: Tensor) -> Tensor:
     return (w / w.sum(dim=-1, keepdim=True)).expand(x.shape[:-1])
 
 
-def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, p: float, metric: str) -> Tensor:
+def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, *, p: float, metric: str) -> Tensor:
     """One problem: (n, d), (m, d), (n,), (m,) -> 0-d."""
     with torch.no_grad():
         cost = distances(*centred(x.cpu(), y.cpu()), metric).numpy()
@@ -197,10 +203,18 @@ def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, p: float, metric: str) 
         matched = len(x) == len(y) and all((w == w[0]).all() for w in masses)
         found = solve((cost / scale) ** p, *masses, matched=matched)
     if found.primal - found.dual > p * GAP * found.primal:
-        raise NotConvergedError(f"the certificate leaves {found.dual:.9g} <= cost <= {found.primal:.9g} (scaled units)")
+        raise NotConvergedError(
+            f"the certificate leaves {found.dual:.9g} <= cost <= {found.primal:.9g} (scaled units)"
+        )
     rows, cols, mass, u, v = (
         torch.as_tensor(t, device=x.device)
-        for t in (found.coupling.rows, found.coupling.cols, found.coupling.mass, found.potential_a, found.potential_b)
+        for t in (
+            found.coupling.rows,
+            found.coupling.cols,
+            found.coupling.mass,
+            found.potential_a,
+            found.potential_b,
+        )
     )
     gaps = pair_distances(x[rows].double(), y[cols].double(), metric) / scale  # (k,), along the plan only
     total = (mass * gaps**p).sum() + (a - a.detach()) @ u + (b - b.detach()) @ v

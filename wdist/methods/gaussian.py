@@ -84,7 +84,8 @@ class Gaussian(Method):
         """Two triangular factors, their product and its singular vectors, and a block of rows to factor."""
         d = question.dim
         sides = [d if self.shrinkage else min(n, d) for n in question.sizes]
-        return 8 * (4 * max(sides) ** 2 + sum(sides) * d + 5 * (BLOCK_ROWS + d) * d)
+        block = min(BLOCK_ROWS, max(question.sizes)) + d
+        return 8 * (4 * max(sides) ** 2 + sum(sides) * d + 5 * block * d)
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Factor both covariances, shrink them if asked to, turn one factor onto the other."""

@@ -45,7 +45,7 @@ class Line(Method):
     def memory(self, question: Question) -> int:
         """Sorted copies of both sides, with their order and masses where weighted."""
         a, b = question.samples
-        per_point = 8 if a.uniform and b.uniform else 32
+        per_point = 16 if a.uniform and b.uniform else 40
         return per_point * (len(a) + len(b))
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
@@ -126,7 +126,9 @@ def check_kernel_input(x: Tensor, y: Tensor, p: float, *, rows: int) -> None:
     axes = rows + 1
     if x.ndim < axes or y.ndim < axes or 0 in x.shape or 0 in y.shape:
         form = "(..., n)" if rows == 0 else "(..., n, d)"
-        raise InputError(f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; pass non-empty {form} tensors")
+        raise InputError(
+            f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; pass non-empty {form} tensors"
+        )
     if x.shape[:-axes] != y.shape[:-axes] or (rows and x.shape[-1] != y.shape[-1]):
         raise InputError(
             f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; leading dimensions and coordinates must agree"

@@ -91,9 +91,9 @@ class Sinkhorn(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Count the cross cost, held throughout, and three more matrices of the largest size."""
+        """Count the cross cost, held throughout, three more matrices of the largest size, and small change."""
         n, m = question.sizes
-        return 8 * (n * m + 3 * max(n, m) ** 2)
+        return 8 * (2 * n * m + 3 * max(n, m) ** 2 + 64 * (n + m))
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Solve three entropic problems; bound W_p by the potentials and the rounded plan of the first."""

@@ -55,7 +55,9 @@ class Solution:
     engine: str
 
 
-def solve(cost: Array, a: Array, b: Array, *, matched: bool, engine: str = "pot", max_iter: int = 1_000_000) -> Solution:
+def solve(
+    cost: Array, a: Array, b: Array, *, matched: bool, engine: str = "pot", max_iter: int = 1_000_000
+) -> Solution:
     """Find an optimal coupling of `a` and `b` and certify it.
 
     Args:
@@ -73,7 +75,9 @@ def solve(cost: Array, a: Array, b: Array, *, matched: bool, engine: str = "pot"
     if engine == "pot":
         coupling, v = _network_simplex(cost, a, b, max_iter)
     elif not matched:
-        raise InputError(f"engine {engine!r} solves assignments only: equal sizes, equal masses; use engine='pot'")
+        raise InputError(
+            f"engine {engine!r} solves assignments only: equal sizes, equal masses; use engine='pot'"
+        )
     else:
         columns = _assignment(cost, engine)
         coupling = Coupling(np.arange(len(a)), columns, np.asarray(a, dtype=np.float64))

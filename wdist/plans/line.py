@@ -35,10 +35,8 @@ def line_distance(x: Array, y: Array, p: float, weights: tuple[Array, Array] | N
     if weights is None:
         xs, ys = np.sort(x), np.sort(y)
         scale = _scale(xs, ys)
-        if len(xs) == len(ys):
-            total = _walk_equal(xs, ys, p, scale)
-        else:
-            total = _walk_uniform(xs, ys, p, scale)
+        walk = _walk_equal if len(xs) == len(ys) else _walk_uniform
+        total = walk(xs, ys, p, scale)
     else:
         i, j = np.argsort(x), np.argsort(y)
         xs, ys = x[i], y[j]
@@ -59,7 +57,7 @@ def _power(gap: float, p: float) -> float:
         return gap
     if p == 2.0:
         return gap * gap
-    return gap**p
+    return float(gap**p)
 
 
 @njit(cache=True)
