@@ -1,7 +1,7 @@
 """Error of the default critic where W1 between the laws is known: `python -m benchmarks.critic_first`.
 
-Sources draw for ever, so the error is the critic's and that of its 20,000 held-out points. Writes a table with the environment
-it came from to `benchmarks/results/critic_first.md` and the same as JSON.
+Sources draw for ever, so the error is the critic's and that of its 20,000 held-out points. Writes a table
+with the environment it came from to `benchmarks/results/critic_first.md` and the same as JSON.
 """
 
 from __future__ import annotations

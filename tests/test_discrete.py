@@ -1,4 +1,4 @@
-"""Exact discrete transport: against POT and SciPy, its certificate, its engines, p = inf, and the kernel's gradients."""
+"""Exact transport: against POT and SciPy, its certificate, its engines, p = inf, and the kernel's gradients."""
 
 import itertools
 import math

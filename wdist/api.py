@@ -37,9 +37,9 @@ def estimate(
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
 
     Args:
-        a: First measure. Points of shape (n,) or (n, d), as a NumPy array or memory map, torch tensor, list, pandas or Polars
-            column or frame; images (n, C, H, W), which are flattened; or something to draw from: an object with `dim` and
-            `draw(n, rng)`, a function f(n) or f(n, rng), a torch DataLoader.
+        a: First measure. Points of shape (n,) or (n, d), as a NumPy array or memory map, torch tensor, list,
+            pandas or Polars column or frame; images (n, C, H, W), which are flattened; or something to draw
+            from: an object with `dim` and `draw(n, rng)`, a function f(n) or f(n, rng), a torch DataLoader.
         b: Second measure, likewise, with the same d.
         p: Order, a real number >= 1, or inf where that is exact.
         method: "auto", "exact", a key of `wdist.METHODS`, or a method object with its options:
@@ -47,19 +47,22 @@ def estimate(
         weights_a: Masses of the points of a, shape (n,), non-negative, summing to one; None for equal masses.
         weights_b: Masses of the points of b, shape (m,).
         normalize_weights: Divide weights by their sum instead of insisting that it be one.
-        metric: Ground metric: "euclidean", "cityblock", "chebyshev", or a function (x (n, d), y (m, d)) -> (n, m), called with
-            tensors if a or b is one, else with arrays. The last three are for method "discrete" and "sinkhorn".
-        target: "sample", the distance between the two clouds as given, or "population", between the laws they came from. Methods
-            that can answer for one only say so in the estimate's `target`.
+        metric: Ground metric: "euclidean", "cityblock", "chebyshev", or a function (x (n, d), y (m, d)) ->
+            (n, m), called with tensors if a or b is one, else with arrays. The last three are for method
+            "discrete" and "sinkhorn".
+        target: "sample", the distance between the two clouds as given, or "population", between the laws they
+            came from. Methods that can answer for one only say so in the estimate's `target`.
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
 
     Returns:
-        An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver did not converge.
+        An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver
+        did not converge.
 
     Raises:
-        InputError: if the request cannot be answered as it stands; the text says what came and how to mend it.
+        InputError: if the request cannot be answered as it stands; the text says what came and how to mend
+            it.
         NotConvergedError: if a solver breaks down without even a bracket to show.
 
     Warns:

@@ -1,7 +1,7 @@
-"""Differentiable kernels under plain names, for use as losses: tensors in, a tensor out, batched over leading dimensions.
+"""Differentiable kernels under plain names, for use as losses: tensors in, a tensor out, batched.
 
-Each is the mathematics of the method of the same name in `wdist.METHODS`, without the report. All return W_p or its relative
-in the unit of the data (never a p-th power), in the dtype and on the device of `x`.
+Each is the mathematics of the method of the same name in `wdist.METHODS`, without the report. All return W_p
+or its relative in the unit of the data (never a p-th power), in the dtype and on the device of `x`.
 """
 
 from wdist.methods.discrete import emd

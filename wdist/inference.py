@@ -1,7 +1,8 @@
 """What sampling noise alone would show.
 
-Two samples of one law are never at distance zero: in 32 dimensions, a thousand points each of one Gaussian are 5.6 apart. The
-floor estimates that figure for the laws at hand, by halving each sample and measuring between its own halves.
+Two samples of one law are never at distance zero: in 32 dimensions, a thousand points each of one Gaussian
+are 5.6 apart. The floor estimates that figure for the laws at hand, by halving each sample and measuring
+between its own halves.
 """
 
 from __future__ import annotations
@@ -62,9 +63,10 @@ def sampling_floor(
 ) -> Floor:
     """Estimate the distance that sampling noise alone would give.
 
-    F(n, m) = mean over shuffles of W_p(half, other half)·(h / n_eff)^{1/max(d, 2)}, with n_eff = 2nm/(n + m): the distance
-    between halves of h points, carried to sizes n and m at the rate of Dudley (1969). The rate takes the points to fill their d
-    dimensions; where they do not, the factor, between 2^{-1/2} and 1, is closer to 1 than it should be.
+    F(n, m) = mean over shuffles of W_p(half, other half)·(h / n_eff)^{1/max(d, 2)}, with n_eff = 2nm/(n + m):
+    the distance between halves of h points, carried to sizes n and m at the rate of Dudley (1969). The rate
+    takes the points to fill their d dimensions; where they do not, the factor, between 2^{-1/2} and 1, is
+    closer to 1 than it should be.
 
     Args:
         a: Points (n,) or (n, d), array-like.
@@ -83,6 +85,8 @@ def sampling_floor(
         >>> 0 < floor.a < 50
         True
     """
+    if not isinstance(shuffles, int) or shuffles < 1:
+        raise InputError(f"shuffles is {shuffles!r}; pass an int of at least 1")
     rng = as_rng(seed)
     question = ask(a, b, p=p, weights_a=weights_a, weights_b=weights_b, rng=rng)
     if not question.sampled:

@@ -1,7 +1,7 @@
 """What every method must keep, whatever it computes. A new method joins by one line in `CONTRACTS`.
 
-Exact and closed-form methods keep the invariances to rounding. A critic keeps those that standardisation gives it to rounding
-of float32, and the others up to what another random split changes.
+Exact and closed-form methods keep the invariances to rounding. A critic keeps those that standardisation
+gives it to rounding of float32, and the others up to what another random split changes.
 """
 
 import math
@@ -147,7 +147,7 @@ class TestAnswer:
         assert "\n" not in repr(est)
 
     def test_refuses_what_it_cannot_answer(self, contract):
-        """Each method says no to a target, an order or a metric that it cannot serve, in words that name the way out."""
+        """Each method says no to a target or an order that it cannot serve, in words that name the way out."""
         x = np.zeros((40, contract.dim)) + np.arange(40)[:, None]
         if contract.method.name != "critic":
             with pytest.raises(wdist.InputError, match="use 'critic'"):
@@ -203,8 +203,8 @@ def test_critic_lower_bound_holds_between_the_laws(case):
 def test_error_falls_with_n_at_the_stated_rate(name):
     """Between samples of one law the distance is all error; its log-log slope in n is the stated rate.
 
-    n^{-1/d} for W_p in d > 2 (Dudley 1969); n^{-1/2} on the line, for projections, moments, and for entropic transport once
-    the blur is as wide as the data (Genevay et al. 2019), below which it behaves like W_p.
+    n^{-1/d} for W_p in d > 2 (Dudley 1969); n^{-1/2} on the line, for projections, moments, and for entropic
+    transport once the blur is as wide as the data (Genevay et al. 2019), below which it behaves like W_p.
     """
     contract = CONTRACTS[name]
     method = contract.rated or contract.method

@@ -1,8 +1,8 @@
 """What keeps a critic's slope in bounds, one small class each over the same loop.
 
 A constraint says what to add to the loss (`penalty`), what to do after a step (`project`), what it can prove
-(`certificate`), which optimiser it is used with, and how its raw dual value is to be read (`reading`): a clipped critic
-measures kappa·W1 with kappa unknown, a penalised one W1 with a bias known in closed form.
+(`certificate`), which optimiser it is used with, and how its raw dual value is to be read (`reading`): a
+clipped critic measures kappa·W1 with kappa unknown, a penalised one W1 with a bias known in closed form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Constraint(ABC):
     def penalty(
         self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
     ) -> Tensor:
-        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 while a fit finds its direction."""
+        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 at the start of a fit."""
 
     @abstractmethod
     def project(self, net: nn.Module) -> None:
@@ -58,8 +58,8 @@ class Constraint(ABC):
 class Clip(Constraint):
     """Clip every weight to [−c, c] after each RMSprop step (Arjovsky, Chintala and Bottou 2017, Algorithm 1).
 
-    The box is not a Lipschitz ball, so the raw value is kappa·W1, where kappa depends on the network, c, the direction of
-    transport, the budget and the data.
+    The box is not a Lipschitz ball, so the raw value is kappa·W1, where kappa depends on the network, c, the
+    direction of transport, the budget and the data.
     """
 
     c: float = 0.01
@@ -103,9 +103,9 @@ class Clip(Constraint):
 class GradientPenalty(Constraint):
     """Penalise (|∇f| − 1)² at random points between the two samples (Gulrajani et al. 2017, Algorithm 1).
 
-    Where the penalty is active the slope g maximises g·W − λ(g − 1)², so the raw value is about W(1 + W/(2λ)): the reading
-    inverts that. It is exact for a constant displacement and approximate otherwise; slopes above one remain, so the
-    number is an estimate and never a bound.
+    Where the penalty is active the slope g maximises g·W − λ(g − 1)², so the raw value is about W(1 +
+    W/(2λ)): the reading inverts that. It is exact for a constant displacement and approximate otherwise;
+    slopes above one remain, so the number is an estimate and never a bound.
 
     Attributes:
         lam: Weight λ of the penalty, for standardised data.
@@ -127,8 +127,9 @@ class GradientPenalty(Constraint):
     ) -> Tensor:
         """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y.
 
-        Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the slope to one in
-        whatever direction the initial weights have, and hold it there, wrong way round as often as not.
+        Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the
+        slope to one in whatever direction the initial weights have, and hold it there, wrong way round as
+        often as not.
         """
         n = min(len(x), len(y))
         t = torch.rand(n, 1, generator=rng, device=x.device, dtype=x.dtype)

@@ -1,7 +1,8 @@
 """Fitting a critic between two sources: standardise, ascend, keep the state that a validation split liked best.
 
-The data are moved and divided by one number (an isotropic scale, undone at the end), so that the same settings serve metres
-and millimetres. Three disjoint parts of the data train, choose and report; a Source draws fresh points for each.
+The data are moved and divided by one number (an isotropic scale, undone at the end), so that the same
+settings serve metres and millimetres. Three disjoint parts of the data train, choose and report; a Source
+draws fresh points for each.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Scaling:
     def of(x: Tensor, y: Tensor) -> Scaling:
         """Centre between the two means; scale to root mean square distance min(√d, 4) from there.
 
-        Up to 16 coordinates that is unit variance. Beyond, W1 would grow like √d in standard units and with it the slope
-        that a gradient penalty yields to; bounded radius keeps that within a few per cent.
+        Up to 16 coordinates that is unit variance. Beyond, W1 would grow like √d in standard units and with
+        it the slope that a gradient penalty yields to; bounded radius keeps that within a few per cent.
         """
         x, y = x.double(), y.double()
         shift = (x.mean(0) + y.mean(0)) / 2
@@ -115,35 +116,27 @@ def fit(
         progress: Called with (step, steps) now and then.
     """
     module = constraint.prepare(net.build(a.dim, rng, dtype))
-    with _threads_for(module, schedule.batch):
-        return _ascend(a, b, validation, scaling, module, constraint, schedule, rng, dtype, progress)
-
-
-def _ascend(
-    a: Source, b: Source, validation: tuple[Tensor, Tensor], scaling: Scaling, module: nn.Module, constraint: Constraint,
-    schedule: Schedule, rng: torch.Generator, dtype: torch.dtype, progress: Callable[[int, int], None] | None,
-) -> Fit:  # fmt: skip
-    """Steps under a cosine rate; the average of the weights is what is judged and kept."""
     step = CriticStep(module, constraint, constraint.optimizer(module.parameters(), schedule.lr))
     averaged, kept = copy.deepcopy(module), copy.deepcopy(module)
     held = tuple(scaling(z).to(dtype) for z in validation)
     rates = [group["lr"] for group in step.optimizer.param_groups]
     every = max(1, schedule.steps // schedule.checks)
     best, curve = -math.inf, []
-    for k in range(schedule.steps):
-        for group, rate in zip(step.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * k / schedule.steps)))
-        x, y = (scaling(source.draw(schedule.batch, rng)).to(dtype) for source in (a, b))
-        value = step(x, y, rng, warmth=min(1.0, k / (schedule.warmup * schedule.steps)))
-        _average(averaged, module, min(schedule.average, (k + 1) / (k + 10)))
-        if (k + 1) % every == 0 or k + 1 == schedule.steps:
-            objective = _objective(averaged, constraint, held[0], held[1], rng)
-            curve.append((k + 1, float(value), objective))
-            if objective > best:
-                best = objective
-                kept.load_state_dict(averaged.state_dict())
-            if progress is not None:
-                progress(k + 1, schedule.steps)
+    with _threads_for(module, schedule.batch):
+        for k in range(schedule.steps):
+            for group, rate in zip(step.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * k / schedule.steps)))
+            x, y = (scaling(source.draw(schedule.batch, rng)).to(dtype) for source in (a, b))
+            value = step(x, y, rng, warmth=min(1.0, k / (schedule.warmup * schedule.steps)))
+            _average(averaged, module, min(schedule.average, (k + 1) / (k + 10)))
+            if (k + 1) % every == 0 or k + 1 == schedule.steps:
+                objective = _objective(averaged, constraint, held[0], held[1], rng)
+                curve.append((k + 1, float(value), objective))
+                if objective > best:
+                    best = objective
+                    kept.load_state_dict(averaged.state_dict())
+                if progress is not None:
+                    progress(k + 1, schedule.steps)
     return Fit(Potential(kept.requires_grad_(False), scaling, dtype), tuple(curve))
 
 
@@ -151,7 +144,8 @@ def _ascend(
 def _threads_for(module: nn.Module, batch: int) -> Iterator[None]:
     """Run a small critic on one thread, as its operations are shorter than waking a second one; restores the setting.
 
-    On two cores that other processes share, 2000 steps of 2 x 100 units took 5 s on one thread and 107 s on two.
+    On two cores that other processes share, 2000 steps of 2 x 100 units took 5 s on one thread and 107 s on
+    two.
     """
     before = torch.get_num_threads()
     if batch * sum(p.numel() for p in module.parameters()) < ONE_THREAD_WORK:

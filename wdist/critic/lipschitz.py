@@ -13,8 +13,8 @@ __all__ = ["lipschitz_bound"]
 def lipschitz_bound(net: nn.Module) -> float | None:
     """Upper bound on the Euclidean Lipschitz constant: the product of the layers' largest singular values, in float64.
 
-    Valid for `ScalarMLP`, whose activations are all 1-Lipschitz (Szegedy et al. 2014, §4.3); usually far from tight.
-    None for a network that this cannot read.
+    Valid for `ScalarMLP`, whose activations are all 1-Lipschitz (Szegedy et al. 2014, §4.3); usually far from
+    tight. None for a network that this cannot read.
     """
     if not isinstance(net, ScalarMLP):
         return None

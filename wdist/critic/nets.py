@@ -1,7 +1,7 @@
 """Critic networks: scalar functions of a point, described by a small recipe and built from a generator.
 
-A recipe (`MLP`) is a frozen dataclass, so that it can be a field of a method, compared and written down; `build` turns it
-into a module whose initial weights come from the generator given and from nowhere else.
+A recipe (`MLP`) is a frozen dataclass, so that it can be a field of a method, compared and written down;
+`build` turns it into a module whose initial weights come from the generator given and from nowhere else.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 class CriticStep:
     """Ascend E_a f − E_b f − penalty by one step of the optimiser, then project.
 
-    The WGAN literature's critic loss is the negative of what is ascended here (Arjovsky et al. 2017, eq. (2)).
+    The WGAN literature's critic loss is the negative of what is ascended here (Arjovsky et al. 2017, eq.
+    (2)).
     """
 
     net: nn.Module

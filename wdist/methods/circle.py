@@ -45,7 +45,7 @@ class Circle(Method):
     def refusal(self, question: Question) -> str | None:
         """Refuse more than one coordinate, a metric of the user's own, p = inf, and the laws as target."""
         if question.dim != 1:
-            return f"the points have {question.dim} coordinates, not one angle; use 'discrete' with a metric of your own"
+            return f"the points have {question.dim} coordinates, not one angle; use 'discrete' with your own metric"
         if callable(question.metric):
             return "on the circle the distance is the shorter arc; drop metric=, or use 'discrete'"
         if math.isinf(question.p):

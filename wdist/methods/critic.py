@@ -1,8 +1,9 @@
 """W1 by a neural critic: Kantorovich-Rubinstein, W1 = sup over 1-Lipschitz f of E_a f − E_b f.
 
-The critic is fitted on one part of the data, chosen on a second and read on a third that it never saw, so the value speaks of
-the laws behind the samples. What the value is worth depends on the constraint, which is asked for its `quantity`, `reading`
-and `certificate`. Between two given samples the same critic also yields a certified bracket, kept apart in `detail`.
+The critic is fitted on one part of the data, chosen on a second and read on a third that it never saw, so the
+value speaks of the laws behind the samples. What the value is worth depends on the constraint, which is asked
+for its `quantity`, `reading` and `certificate`. Between two given samples the same critic also yields a
+certified bracket, kept apart in `detail`.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ class CriticDetail:
         raw: Held-out dual value E_a f − E_b f, before any correction; may be negative.
         standard_error: Of `raw`, from the held-out points.
         lipschitz_bound: Certified upper bound on the critic's Lipschitz constant, or None.
-        sample_lower: Certified lower bound on W1 *between the two given samples*, from the c-transform of the critic; None for
-            Sources and for more than four million pairs.
+        sample_lower: Certified lower bound on W1 *between the two given samples*, from the c-transform of the
+            critic; None for Sources and for more than four million pairs.
         sample_upper: Certified upper bound on the same, from a coupling that the critic induces.
         steps: Steps taken.
-        curve: (step, training dual value, validation objective), in standardised units; the WGAN loss is minus the former.
+        curve: (step, training dual value, validation objective), in standardised units; the WGAN loss is
+            minus the former.
         potential: The critic itself, f(x) for x (n, d).
     """
 
@@ -82,8 +84,8 @@ class Critic(Method):
     """Dual estimate of W1 by a network under a constraint, read on held-out points.
 
     Attributes:
-        constraint: `GradientPenalty(lam)` (Adam; the reading is corrected for the penalty's closed-form bias) or `Clip(c)`
-            (RMSprop; the reading is kappa·W1 with kappa unknown).
+        constraint: `GradientPenalty(lam)` (Adam; the reading is corrected for the penalty's closed-form bias)
+            or `Clip(c)` (RMSprop; the reading is kappa·W1 with kappa unknown).
         net: Recipe of the network.
         steps: Ascent steps.
         batch: Points of each side a step.
@@ -193,7 +195,7 @@ class Critic(Method):
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """One measure cut in three: a source to train on, weighted points to choose by, and weighted points to report on."""
+    """One measure cut in three: a source to train on, weighted points to choose by and to report on."""
 
     train: Source
     validation: tuple[Tensor, Tensor]
@@ -238,8 +240,9 @@ def _bracketed(question: Question) -> bool:
 def _bracket(f: Potential, question: Question) -> tuple[float, float]:
     """Certified bounds on W1 between the samples from the critic's values, whatever its slope.
 
-    Below: the c-transform of the critic, times the factor that serves it best (for a clipped one this takes the place of
-    the unknown 1/kappa). Above: the plan that the transformed potentials stand for, rounded to a coupling.
+    Below: the c-transform of the critic, times the factor that serves it best (for a clipped one this takes
+    the place of the unknown 1/kappa). Above: the plan that the transformed potentials stand for, rounded to a
+    coupling.
     """
     a, b = question.samples
     x, y = centred(a.points, b.points)

@@ -1,8 +1,8 @@
-"""Exact W_p between two discrete measures in any dimension, as a report (`Discrete`) and a differentiable kernel (`emd`).
+"""Exact W_p between discrete measures in any dimension, a report (`Discrete`) and a differentiable kernel (`emd`).
 
-The report builds the whole n × m cost in units of its largest entry, lets an engine solve it and keeps what the all-pairs
-certificate of `plans/dense.py` proves: if primal and dual agree to 1e-9 the answer is EXACT, else the bracket is handed out
-unconverged. For p = inf the coupling is a bottleneck assignment.
+The report builds the whole n × m cost in units of its largest entry, lets an engine solve it and keeps what
+the all-pairs certificate of `plans/dense.py` proves: if primal and dual agree to 1e-9 the answer is EXACT,
+else the bracket is handed out unconverged. For p = inf the coupling is a bottleneck assignment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class DiscreteDetail:
     Attributes:
         plan: An optimal coupling by its positive entries.
         potential_a: Feasible dual values at the rows of a, (n,), in the unit of W_p**p; None for p = inf.
-        potential_b: The same at the rows of b, (m,): potential_a[i] + potential_b[j] <= cost[i, j] for all pairs.
+        potential_b: The same at the rows of b, (m,): potential_a[i] + potential_b[j] <= cost[i, j] for all
+            pairs.
         gap: (upper - lower) / upper, as certified.
         engine: Which engine found the plan.
     """
@@ -55,8 +56,8 @@ class Discrete(Method):
     """Exact W_p between weighted clouds by a dense solver, certified to 1e-9.
 
     Attributes:
-        engine: "pot" (network simplex), "scipy" or "lapx" (assignments only), or "auto": lapx for an assignment in 8 or
-            more dimensions where it is installed, else POT.
+        engine: "pot" (network simplex), "scipy" or "lapx" (assignments only), or "auto": lapx for an
+            assignment in 8 or more dimensions where it is installed, else POT.
         max_iter: First iteration limit of the network simplex; a run that hits it is run on, never reported.
     """
 
@@ -151,8 +152,9 @@ def emd(
 ) -> Tensor:  # fmt: skip
     """Exact W_p between discrete measures, batched over leading dimensions; differentiable (earth mover's distance).
 
-    The optimal plan γ and potentials u, v are found outside of autograd; by the envelope theorem the gradient of
-    W_p^p is γ in the cost and u, v in the masses (Peyre and Cuturi 2019, Prop. 9.2). Problems of a batch are solved in turn.
+    The optimal plan γ and potentials u, v are found outside of autograd; by the envelope theorem the gradient
+    of W_p^p is γ in the cost and u, v in the masses (Peyre and Cuturi 2019, Prop. 9.2). Problems of a batch
+    are solved in turn.
 
     Args:
         x: Points of the first measure, shape (..., n, d), float32 or float64; the unit of the result.

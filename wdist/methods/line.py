@@ -1,7 +1,8 @@
 """Exact W_p on the line, as a report (`Line`) and as a differentiable, batched kernel (`wasserstein_1d`).
 
-The report runs the compiled walk of `plans/line.py`; on a GPU and where a gradient is wanted, the kernel does the same
-in torch: it sorts, merges the two sets of quantile levels and sums the gaps between the quantile functions.
+The report runs the compiled walk of `plans/line.py`; on a GPU and where a gradient is wanted, the kernel does
+the same in torch: it sorts, merges the two sets of quantile levels and sums the gaps between the quantile
+functions.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def wasserstein_1d(
 ) -> Tensor:
     """Exact W_p between samples on the line, batched over leading dimensions; differentiable.
 
-    W_p^p = ∫_0^1 |F⁻¹(t) − G⁻¹(t)|^p dt (Villani 2003, Thm 2.18). Gradients flow to the points, and for finite p to the
-    weights (valid along directions that keep both totals equal).
+    W_p^p = ∫_0^1 |F⁻¹(t) − G⁻¹(t)|^p dt (Villani 2003, Thm 2.18). Gradients flow to the points, and for
+    finite p to the weights (valid along directions that keep both totals equal).
 
     Args:
         x: Points of the first measure, shape (..., n), float32 or float64; the unit of the result.
@@ -131,7 +132,8 @@ def check_kernel_input(x: Tensor, y: Tensor, p: float, *, rows: int) -> None:
         )
     if x.shape[:-axes] != y.shape[:-axes] or (rows and x.shape[-1] != y.shape[-1]):
         raise InputError(
-            f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; leading dimensions and coordinates must agree"
+            f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; "
+            "leading dimensions and coordinates must agree"
         )
 
 

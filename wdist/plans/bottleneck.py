@@ -1,8 +1,9 @@
 """Exact W_inf between two uniform clouds of one size: the bottleneck assignment.
 
-W_inf is the smallest entry t of the distance matrix such that the pairs no further apart than t hold a perfect matching.
-Binary search over the sorted distances, a maximum bipartite matching (Hopcroft and Karp 1973) at each step: the matching
-found certifies the answer from above, and its absence at the next smaller distance from below.
+W_inf is the smallest entry t of the distance matrix such that the pairs no further apart than t hold a
+perfect matching. Binary search over the sorted distances, a maximum bipartite matching (Hopcroft and Karp
+1973) at each step: the matching found certifies the answer from above, and its absence at the next smaller
+distance from below.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Exact transport on the circle: one free rotation, then the line.
 
-Cut open, the circle is a line on which quantile functions repeat, F⁻¹(t + 1) = F⁻¹(t) + period. Delon, Salomon and
-Sobolevski (2010): W_p^p = min_α ∫_0^1 |F⁻¹(t) − G⁻¹(t + α)|^p dt, convex in α and linear between the shifts at which a step
-of one function passes a step of the other. The minimum is found by bisection on the slope, then read off as the crossing
-of the two lines that meet there. For p = 1 it is ∫|F − G − median(F − G)| (Rabin, Delon and Gousseau 2011).
+Cut open, the circle is a line on which quantile functions repeat, F⁻¹(t + 1) = F⁻¹(t) + period. Delon,
+Salomon and Sobolevski (2010): W_p^p = min_α ∫_0^1 |F⁻¹(t) − G⁻¹(t + α)|^p dt, convex in α and linear between
+the shifts at which a step of one function passes a step of the other. The minimum is found by bisection on
+the slope, then read off as the crossing of the two lines that meet there. For p = 1 it is ∫|F − G − median(F
+− G)| (Rabin, Delon and Gousseau 2011).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Exact discrete transport over a dense cost matrix, certified.
 
-The engines (POT's network simplex, SciPy's and lapx's assignment solvers) find a coupling; what they say of it is not
-taken on trust. Any coupling's cost is an upper bound, any pair of feasible potentials a lower one: `certified` puts the
-potentials through the c-transform over all pairs and reports both sides. Assignment solvers return no potentials, so
-`_assignment_potentials` reads them off the assignment as shortest paths.
+The engines (POT's network simplex, SciPy's and lapx's assignment solvers) find a coupling; what they say of
+it is not taken on trust. Any coupling's cost is an upper bound, any pair of feasible potentials a lower one:
+`certified` puts the potentials through the c-transform over all pairs and reports both sides. Assignment
+solvers return no potentials, so `_assignment_potentials` reads them off the assignment as shortest paths.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def solve(
         b: Masses (m,), summing to one.
         matched: n = m and all masses are equal, so that an assignment is optimal (Birkhoff).
         engine: "pot" for any masses; "scipy" or "lapx" for assignments.
-        max_iter: First iteration limit of the network simplex; a run that hits it is run on with ten times as many.
+        max_iter: First iteration limit of the network simplex; a run that hits it is run on with ten times as
+            many.
 
     Raises:
         InputError: if the engine solves assignments only, or is not installed.
@@ -140,7 +141,8 @@ def _assignment(cost: Array, engine: str) -> Array:
 def _assignment_potentials(cost: Array, columns: Array) -> Array:
     """Column potentials of an optimal assignment: shortest paths in the graph whose arcs leave an assigned column.
 
-    v_j <= c_ij − c_iσ(i) + v_σ(i) for all i, j; label correcting from v = 0, a queue of rows whose label fell.
+    v_j <= c_ij − c_iσ(i) + v_σ(i) for all i, j; label correcting from v = 0, a queue of rows whose label
+    fell.
     """
     n = len(columns)
     v = np.zeros(n)

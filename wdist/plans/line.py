@@ -1,9 +1,9 @@
 """Exact transport on the line: sort both sides, then walk the two quantile functions together.
 
 W_p^p = ∫_0^1 |F⁻¹(t) − G⁻¹(t)|^p dt (Villani 2003, Thm 2.18) is a sum over the pieces on which both quantile
-functions are constant. For uniform weights the pieces end at multiples of 1/n and 1/m, walked as whole numbers
-without drift; for weights the masses left of the two current atoms are walked down. Compiled, O(n + m) after the
-sort, accumulated in float64 whatever the input.
+functions are constant. For uniform weights the pieces end at multiples of 1/n and 1/m, walked as whole
+numbers without drift; for weights the masses left of the two current atoms are walked down. Compiled, O(n +
+m) after the sort, accumulated in float64 whatever the input.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def line_distance(x: Array, y: Array, p: float, weights: tuple[Array, Array] | N
         x: Points, shape (n,), float32 or float64, any order.
         y: Points, shape (m,).
         p: Order, 1 <= p <= inf.
-        weights: Masses (n,) and (m,), float64, each summing to one; None for uniform ones. For p = inf, pieces lighter
-            than 1e-12 are taken for rounding of the masses' sums, not for mass that has to move.
+        weights: Masses (n,) and (m,), float64, each summing to one; None for uniform ones. For p = inf,
+            pieces lighter than 1e-12 are taken for rounding of the masses' sums, not for mass that has to
+            move.
 
     Returns:
         W_p, in the unit of x; not its p-th power.
