@@ -306,7 +306,7 @@ def test_bad_input_ends_in_one_line_and_code_2(nile):
     np.save("w.npy", np.full(28, 2.0))
     assert "weights_a sums to 56, not to one; pass normalize" in refusal("a.npy b.npy --weights-a w.npy")
     np.save("nan.npy", [1.0, np.nan])
-    assert "a has 1 entries that are not finite; the first is row 1" in refusal("nan.npy b.npy")
+    assert "a is not finite in row 1 (NaN)" in refusal("nan.npy b.npy")
     np.save("objects.npy", np.array([1, "x"], dtype=object), allow_pickle=True)
     assert "objects.npy holds pickled Python objects" in refusal("objects.npy b.npy")
     np.save("number.npy", 3.0)

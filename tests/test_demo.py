@@ -28,7 +28,15 @@ def test_prints_every_kind_of_answer_and_leaves_a_figure(small, tmp_path):
     path = tmp_path / "figure.png"
     result = CliRunner().invoke(app, ["demo", "--figure", str(path)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
-    for label in ("exact", "entropic", "sliced", "critic", "sampling floor", "Seattle", "60 fours and 60 nines"):
+    for label in (
+        "exact",
+        "entropic",
+        "sliced",
+        "critic",
+        "sampling floor",
+        "Seattle",
+        "60 fours and 60 nines",
+    ):
         assert label in result.output
     assert "5.214" in result.output  # the records' exact W1, as the answers file has it
     assert "W1 between the laws" in result.output

@@ -132,6 +132,13 @@ def test_gradients(n, m, d):
     assert torch.autograd.gradcheck(gaussian_w2, [x, y])
 
 
+def test_gradients_at_a_mass_of_zero_are_finite():
+    x, y, _, _ = clouds(8, 3, 5)
+    masses = torch.tensor([0.0, 0.5, 0.5]).double().requires_grad_()
+    (gradient,) = torch.autograd.grad(gaussian_w2(x, y, weights_x=masses), masses)
+    assert bool(torch.isfinite(gradient).all())
+
+
 def test_batches_are_loops_and_dtypes_stay():
     gen = torch.Generator().manual_seed(9)
     x, y = torch.randn(2, 3, 12, 4, generator=gen), 2 * torch.randn(2, 3, 3, 4, generator=gen) + 0.3

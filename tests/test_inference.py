@@ -20,7 +20,9 @@ def test_floor_is_the_distance_of_fresh_samples(n, m, d, p, rng):
     floors = [sampling_floor(draw(n, rng), draw(m, rng), p=p, seed=k) for k in range(8)]
     truth = mean_distance(draw, n, m, p, rng)
     for side in ("a", "b"):
-        assert np.mean([getattr(f, side) for f in floors]) == pytest.approx(truth, rel=0.25 if d == 1 else 0.12)
+        assert np.mean([getattr(f, side) for f in floors]) == pytest.approx(
+            truth, rel=0.25 if d == 1 else 0.12
+        )
 
 
 def test_the_two_laws_have_floors_of_their_own(rng):

@@ -15,10 +15,13 @@ from hypothesis.extra.numpy import arrays
 
 import wdist
 from wdist.measures import as_device, as_samples
+from wdist.question import ask
 from wdist.result import Bound
+from wdist.rng import as_rng
 
 COLUMN = [3, 1, 4, 1, 5, 9, 2, 6]
 PLANE = [[3, 1], [4, 1], [5, 9], [2, 6]]
+FLOAT64 = {np.array: np.float64, torch.tensor: torch.float64}
 ELSEWHERE = [[0.0, 0.5], [1.0, 7.0], [2.5, 2.0]]
 
 
@@ -137,6 +140,15 @@ def test_two_dtypes_meet_in_the_wider_one():
     for pair in ((a, b), (torch.from_numpy(a), b), (a, torch.from_numpy(b))):
         assert wdist.estimate(*pair).value == pytest.approx(expected, rel=1e-12)
         assert wdist.estimate(*pair, method="discrete").value == pytest.approx(expected, rel=1e-12)
+        met = ask(*pair, rng=as_rng(0)).samples
+        assert [side.points.dtype for side in met] == [torch.float64] * 2
+    kept = ask(a, a, rng=as_rng(0)).samples
+    assert [side.points.dtype for side in kept] == [torch.float32] * 2
+
+
+@pytest.mark.parametrize("hold", [np.int32, np.int64, torch.tensor, list, pd.Series, pl.Series])
+def test_whole_numbers_keep_their_last_digit(hold):
+    assert wdist.estimate(hold([2**24 + 1]), [0.0]).value == 2**24 + 1  # one more than float32 can hold
 
 
 def test_weights_come_in_any_container_too():
@@ -246,7 +258,7 @@ class TestNothingIsCopied:
     @pytest.mark.parametrize("method", ["discrete", "sinkhorn"])
     @pytest.mark.parametrize("hold", [np.array, torch.tensor])
     def test_a_metric_may_return_a_matrix_of_the_users_own(self, method, hold):
-        cost = hold([[1.0, 2.0], [3.0, 4.0]])
+        cost = hold([[1.0, 2.0], [3.0, 4.0]], dtype=FLOAT64[hold])
         x = hold([[0.0, 0.0], [1.0, 1.0]])
         est = wdist.estimate(x, x, p=2, method=method, metric=lambda a, b: cost)
         assert cost.tolist() == [[1.0, 2.0], [3.0, 4.0]]
@@ -260,7 +272,7 @@ class TestNothingIsCopied:
             y *= 0
             return ((x[:, None] - y[None]) ** 2).sum(-1)
 
-        x = hold([[0.0, 0.0], [1.0, 1.0]])
+        x = hold([[0.0, 0.0], [1.0, 1.0]], dtype=FLOAT64[hold])
         wdist.estimate(x, x, metric=careless)
         assert x.tolist() == [[0.0, 0.0], [1.0, 1.0]]
 

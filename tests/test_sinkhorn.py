@@ -7,6 +7,8 @@ import torch
 
 from wdist.errors import InputError, NotConvergedError
 from wdist.methods.sinkhorn import Sinkhorn, sinkhorn_divergence
+from wdist.plans import entropic
+from wdist.plans.ctransform import dual_bound
 from wdist.plans.entropic import entropic_potentials, entropic_value
 from wdist.question import ask
 from wdist.result import Bound
@@ -70,6 +72,32 @@ def test_the_solver_treats_both_sides_alike():
     back = entropic_potentials(cost.mT.contiguous(), b, a, 0.05, tol=1e-4, max_iter=1000)
     assert there.iterations == back.iterations
     torch.testing.assert_close(there.u, back.v, rtol=1e-6, atol=1e-8)
+
+
+def test_an_element_of_a_batch_stops_where_it_has_converged():
+    x, y, a, b = clouds(2)
+    costs = torch.stack([torch.cdist(x, y), torch.cdist(x, y) ** 4])
+    costs /= costs.amax(dim=(1, 2), keepdim=True)  # one schedule of levels for both
+    both = entropic_potentials(costs, a.expand(2, 30), b.expand(2, 20), 0.01, tol=1e-3, max_iter=1000)
+    alone = [entropic_potentials(cost, a, b, 0.01, tol=1e-3, max_iter=1000) for cost in costs]
+    assert both.iterations >= max(one.iterations for one in alone) > min(one.iterations for one in alone)
+    for i in range(2):
+        torch.testing.assert_close(both.u[i], alone[i].u, rtol=1e-6, atol=1e-9)
+
+
+def test_mixing_falls_back_on_the_averaged_step_and_starts_afresh():
+    mixing = entropic._Anderson(torch.full((4,), 0.5).double())
+    points = torch.arange(16.0).double().reshape(4, 4)
+    images, errors = points + 1, [torch.tensor(e) for e in (1.0, 0.5, 3.0, 5.0)]
+    first = mixing.step(points[0], images[0], errors[0])
+    torch.testing.assert_close(first, points[0] + 0.5)
+    mixing.step(points[1], images[1], errors[1])
+    refuge = mixing.step(points[2], images[2], errors[2])  # six times as bad as the best
+    torch.testing.assert_close(refuge, points[1] + 0.5)
+    onward = mixing.step(
+        points[3], images[3], errors[3]
+    )  # the best is forgotten, or it would be trapped here
+    assert float((onward - refuge).abs().max()) > 1
 
 
 def hard(kind, gen):
@@ -260,9 +288,40 @@ def test_the_bracket_under_other_metrics():
 def test_the_report_moves_with_unit_and_origin(unit):
     x, y, _, _ = clouds(31)
     here = estimate(x, y, p=2)
-    shifted = estimate(unit * (x + 50), unit * (y + 50), p=2)
+    shifted = estimate(unit * (x + 1e5), unit * (y + 1e5), p=2)
     for name in ("value", "lower", "upper"):
-        assert getattr(shifted, name) == pytest.approx(unit * getattr(here, name), rel=1e-9)
+        assert getattr(shifted, name) == pytest.approx(unit * getattr(here, name), rel=1e-7)
+    kernel = sinkhorn_divergence(x + 1e5, y + 1e5, epsilon=here.detail.epsilon)
+    assert float(kernel) == pytest.approx(here.value, rel=1e-7)
+
+
+def test_no_order_is_too_high():
+    x, y, _, _ = clouds(35, 12, 12)
+    exact = exact_cost(x / 10, y / 10, 60) ** (1 / 60)
+    est = estimate(1e6 * x, 1e6 * y, p=60)
+    assert est.lower <= 1e7 * exact <= est.upper < 1.5e7 * exact
+
+    def metric(x, y):
+        return 1e7 * np.linalg.norm(x[:, None] - y, axis=2)
+
+    same = estimate(x.numpy() / 10, y.numpy() / 10, p=60, metric=metric)
+    assert same.upper == pytest.approx(est.upper, rel=1e-6)
+
+
+def test_a_metric_that_hands_out_its_own_matrix_gets_it_back_unchanged():
+    x, y, _, _ = clouds(36)
+    matrices = {len(s): torch.cdist(torch.cat([x, y]), s) for s in (x, y)}
+
+    def metric(s, t):
+        whole = matrices[len(t)]
+        return whole[:30] if len(s) == 30 else whole[30:]
+
+    kept = {k: matrix.clone() for k, matrix in matrices.items()}
+    assert estimate(x, y, p=2, metric=metric).value == pytest.approx(estimate(x, y, p=2).value, rel=1e-9)
+    dual_bound(
+        torch.zeros(20).double(), x, y, torch.ones(30).double() / 30, torch.ones(20).double() / 20, metric, 2
+    )
+    assert all(bool((matrices[k] == kept[k]).all()) for k in kept)
 
 
 def test_epsilon_is_that_of_the_kernel():

@@ -88,6 +88,9 @@ def max_along(x, y, direction, p, weights):
 def test_equal_clouds_are_at_zero():
     x, _, _, _ = clouds(2)
     shuffled = x[torch.randperm(30, generator=torch.Generator().manual_seed(0))]
+    single = estimate(x.float(), torch.cat([shuffled, x]).float(), p=2)
+    assert single.lower < 1e-14
+    assert single.value <= single.lower
     for p in (1.0, 2.0):
         assert float(sliced_wasserstein(x, shuffled, p=p)) < 1e-14
         for method in (Sliced(), MaxSliced()):
@@ -110,9 +113,9 @@ def test_on_the_line_it_is_the_distance_itself(p, method):
 def test_a_translation_is_shortened_by_the_root_of_the_dimension():
     x, _, _, _ = clouds(4, d=8)
     shift = torch.arange(8.0).double()
-    est = estimate(x, x + shift, Sliced(40000), p=2)
+    est = estimate(x, x + shift, Sliced(10000), p=2)
     truth = float(shift.norm()) / 8**0.5
-    assert est.value == pytest.approx(truth, rel=0.02)
+    assert est.value == pytest.approx(truth, rel=0.03)
     assert est.interval.low < truth < est.interval.high
 
 
@@ -120,10 +123,10 @@ def test_the_interval_covers_what_it_says():
     x, _, _, _ = clouds(5, 6, d=4)
     truth, hits = 1 / 4**0.5, 0
     shifted = x + torch.tensor([1.0, 0, 0, 0]).double()
-    for seed in range(300):
+    for seed in range(200):
         interval = estimate(x, shifted, Sliced(60), seed, p=2, confidence=0.9).interval
         hits += interval.low <= truth <= interval.high
-    assert 0.85 <= hits / 300 <= 0.94
+    assert 0.85 <= hits / 200 <= 0.95
     assert interval.confidence == 0.9
     assert interval.source == "random projections"
 
@@ -184,11 +187,23 @@ def test_batches_are_loops_and_dtypes_stay(kernel):
     a, b = (torch.rand(shape, generator=gen).softmax(-1) for shape in ((2, 3, 12), (9,)))
     batch = kernel(x, y, weights_x=a, weights_y=b)
     assert batch.shape == (2, 3)
-    assert batch.dtype is torch.float32
+    assert batch.dtype is kernel(x, y.double()).dtype is torch.float32
     for i in range(2):
         for j in range(3):
             one = kernel(x[i, j], y[i, j], weights_x=a[i, j], weights_y=b)
             assert float(batch[i, j]) == pytest.approx(float(one), rel=1e-4)
+
+
+def test_single_precision_loses_nothing_to_an_offset_and_bounds_in_double():
+    x, y, a, _ = clouds(19, m=30)
+    x, y = (x + 1e5).float(), (y + 1e5).float()
+    theta = sliced.draw_directions(500, 3, as_rng(0).torch(), torch.device("cpu"))
+    truth = float(sliced_wasserstein(x.double(), y.double(), directions=theta, weights_x=a))
+    est = estimate(x, y, p=2, weights_a=a)  # one side weighted, the other not
+    assert est.value == pytest.approx(truth, rel=2e-6)
+    assert float(sliced_wasserstein(x, y, directions=theta, weights_x=a)) == pytest.approx(truth, rel=2e-6)
+    shown = max_along(x.double() - 1e5, y.double() - 1e5, est.detail.direction, 2, {"weights_x": a})
+    assert est.lower == pytest.approx(float(shown), rel=1e-12)
 
 
 @pytest.mark.parametrize("kernel", [sliced_wasserstein, max_sliced_wasserstein])
@@ -255,6 +270,8 @@ def test_a_translation_is_found_in_full(p):
     est = estimate(x, x + shift, MaxSliced(), p=p, weights_a=a, weights_b=a)
     assert est.value == pytest.approx(5, rel=1e-9)
     assert abs(float(shift @ torch.from_numpy(est.detail.direction))) == pytest.approx(5, rel=1e-6)
+    at_once = estimate(x, x + shift, MaxSliced(starts=1, steps=0), p=p)  # the difference of the means
+    assert at_once.value == pytest.approx(5, rel=1e-12)
 
 
 def test_the_direction_of_a_stretch_is_found_without_a_shift_of_the_mean():
@@ -266,6 +283,7 @@ def test_the_direction_of_a_stretch_is_found_without_a_shift_of_the_mean():
     assert est.value == pytest.approx(2 * float((x @ direction).square().mean()) ** 0.5, rel=0.02)
     assert abs(float(torch.from_numpy(est.detail.direction) @ direction)) > 0.98
     np.testing.assert_allclose(est.detail.ends, est.value, rtol=1e-6)  # every climb ends on one top
+    assert est.detail.steps < 100
 
 
 def test_no_direction_on_a_fine_circle_is_higher():
@@ -280,11 +298,24 @@ def test_no_direction_on_a_fine_circle_is_higher():
 
 def test_climbing_pays():
     x, y, _, _ = clouds(17, 200, 200, 30)
-    stay, climb = (estimate(x - x.mean(0), y - y.mean(0), MaxSliced(steps=s), p=2).value for s in (0, 100))
+    x, y = x - x.mean(0), y - y.mean(0)
+    stay, climb = (estimate(x, y, MaxSliced(steps=s), p=2).value for s in (0, 100))
     assert climb > 1.3 * stay
+    drawn = sliced.draw_directions(50, 30, as_rng(0).torch(), torch.device("cpu"))
+    assert stay == pytest.approx(max(float(max_along(x, y, t.numpy(), 2, {})) for t in drawn), rel=1e-12)
 
 
-@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("seed", [25, 34])
+def test_where_climbs_end_on_several_tops_the_highest_counts(seed):
+    x, y, a, b = clouds(seed, 6, 5, 2)
+    est = estimate(x, y, MaxSliced(), p=2, weights_a=a, weights_b=b)
+    assert np.ptp(est.detail.ends) > 0.1
+    assert est.value == pytest.approx(est.detail.ends.max(), rel=1e-9)
+    kernel = max_sliced_wasserstein(x, y, weights_x=a, weights_y=b)
+    assert float(kernel) == pytest.approx(est.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [1.0, 3.0])
 def test_gradients_of_max_sliced(p):
     x, y, a, b = clouds(38, 6, 5, 2)  # the top of these is smooth: no two projections tie there
 

@@ -1,7 +1,7 @@
 """Containers: whatever a user holds numbers in becomes a dense real tensor, or an `InputError` that says why not.
 
-What the container holds is read as it lies, without a copy where none is needed; missing entries of nullable columns become
-NaN, which `measures` then finds and names. Nothing here knows of points or weights.
+What the container holds is read as it lies, without a copy where none is needed; missing entries of nullable
+columns become NaN, which `measures` then finds and names. Nothing here knows of points or weights.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def as_tensor(x: Any, name: str) -> tuple[Tensor, bool]:
         return (x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)), x.dtype in WHOLE
     array = _as_array(x, name)
     whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
-    if array.dtype != np.float32 or not array.dtype.isnative:
+    if array.dtype != np.float32:  # nor is it equal in the other byte order
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, and is refused as such
             array = array.astype(np.float64, copy=False)
     if any(stride < 0 for stride in array.strides):

@@ -1,7 +1,8 @@
 """Ground costs: how far apart two points are, as a matrix, in blocks of rows, or pair by pair.
 
-Distances are computed from coordinate differences, never from the expansion |x|² + |y|² − 2x·y, which loses half the
-digits of short distances. Points are centred first, so that a large common offset costs nothing either.
+Distances are computed from coordinate differences, never from the expansion |x|² + |y|² − 2x·y, which loses
+half the digits of short distances. Points are centred first, so that a large common offset costs nothing
+either.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import torch
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods import Discrete, Line
+from wdist.options import check_whole
 from wdist.question import Question, ask
 from wdist.rng import Rng, Seed, as_rng
 
@@ -85,8 +86,7 @@ def sampling_floor(
         >>> 0 < floor.a < 50
         True
     """
-    if not isinstance(shuffles, int) or shuffles < 1:
-        raise InputError(f"shuffles is {shuffles!r}; pass an int of at least 1")
+    check_whole("shuffles", shuffles)
     rng = as_rng(seed)
     question = ask(a, b, p=p, weights_a=weights_a, weights_b=weights_b, rng=rng)
     if not question.sampled:
@@ -111,6 +111,11 @@ def _size(s: Samples) -> float:
 def _of_law(s: Samples, effective: float, question: Question, shuffles: int, rng: Rng, name: str) -> float:
     if len(s) < FEWEST_ROWS:
         raise InputError(f"{name} has {len(s)} points; the sampling floor needs {FEWEST_ROWS} to halve them")
+    if int(s.weights.count_nonzero()) < FEWEST_ROWS:
+        raise InputError(
+            f"weights_{name} are zero on all but {int(s.weights.count_nonzero())} points; "
+            f"the sampling floor needs {FEWEST_ROWS} of positive mass"
+        )
     method = Line() if s.dim == 1 else Discrete()
     half = len(s) // 2 if s.dim == 1 else min(len(s) // 2, LARGEST_HALF)
     total = 0.0

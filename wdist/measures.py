@@ -1,7 +1,7 @@
 """The border for points and weights: whatever a user holds becomes `Samples`, or an `InputError` that says why not.
 
-`arrays.as_tensor` has turned the container into a real tensor; `_as_rows` gives it the shape (n, d) and doubts every row,
-`_as_weights` does the same for the masses. Inside the house nobody doubts them again.
+`arrays.as_tensor` has turned the container into a real tensor; `_as_rows` gives it the shape (n, d) and
+doubts every row, `_as_weights` does the same for the masses. Inside the house nobody doubts them again.
 """
 
 from __future__ import annotations
@@ -77,15 +77,16 @@ def as_samples(
     """Build `Samples` from anything array-like.
 
     Args:
-        x: NumPy array or memory map, torch tensor, (nested) list, pandas or Polars column or frame; shape (n,) or
-            (n, d); images (n, C, H, W), or (n, H, W) in uint8, are flattened.
+        x: NumPy array or memory map, torch tensor, (nested) list, pandas or Polars column or frame; shape
+            (n,) or (n, d); images (n, C, H, W), or (n, H, W) in uint8, are flattened.
         weights: Masses, shape (n,), non-negative, summing to one; None for equal masses.
         name: What the user calls `x`; the messages speak of `name` and `weights_<name>`.
         device: Where to put the points; None keeps them where they are.
         normalize_weights: Divide the weights by their sum instead of insisting that it be one.
 
     Raises:
-        InputError: if the points or weights cannot be a probability measure; the text says which row and the remedy.
+        InputError: if the points or weights cannot be a probability measure; the text says which row and the
+            remedy.
     """
     if isinstance(x, Samples):
         return _again(x, weights, name, device, normalize_weights)
@@ -132,7 +133,7 @@ def _again(
 
 
 def _as_rows(x: Tensor, name: str, *, grey: bool, whole: bool, native: str) -> tuple[Tensor, str]:
-    """Give `x` the shape (n, d), flattening images (in 3-D only `grey` ones), and refuse what is empty or not finite."""
+    """Give `x` the shape (n, d), flattening images (in 3-D only `grey` ones); refuse empty or infinite input."""
     notes = []
     shape = tuple(x.shape)
     if x.ndim == 0:

@@ -16,8 +16,9 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 def available_bytes(device: torch.device | str = "cpu") -> int:
     """Bytes that a computation on `device` may still claim.
 
-    On the CPU: the kernel's MemAvailable, cut to what the control groups of this process leave (a container's or a batch
-    job's share); where neither can be read, the physical memory. On CUDA: the free memory that the driver reports.
+    On the CPU: the kernel's MemAvailable, cut to what the control groups of this process leave (a container's
+    or a batch job's share); where neither can be read, the physical memory. On CUDA: the free memory that the
+    driver reports.
     """
     device = torch.device(device)
     if device.type == "cuda":

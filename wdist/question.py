@@ -1,6 +1,7 @@
 """The question a call asks, apart from the algorithm that answers it.
 
-`estimate` builds one `Question` at the border, where every argument is doubted once; methods read it and trust it.
+`estimate` builds one `Question` at the border, where every argument is doubted once; methods read it and
+trust it.
 """
 
 from __future__ import annotations

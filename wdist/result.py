@@ -1,8 +1,8 @@
 """What every method hands back: one number together with everything that says what it means.
 
-`Estimate` answers four questions that a bare float leaves open: distance of what kind (`quantity`, `p`), between
-what (`target`), how firmly it is known (`bound`, `lower`, `upper`, `interval`, `converged`), and why this method
-(`choice`). Nothing here knows how any of it is computed.
+`Estimate` answers four questions that a bare float leaves open: distance of what kind (`quantity`, `p`),
+between what (`target`), how firmly it is known (`bound`, `lower`, `upper`, `interval`, `converged`), and why
+this method (`choice`). Nothing here knows how any of it is computed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ class Estimate:
         converged: False if the solver stopped short; then `float()` of the estimate raises.
         message: What a reader should know besides, in sentences; may be empty.
         seconds: Wall time that the method took.
-        detail: What the method found on the way (plan, potentials, iterations, ...); its type is the method's.
+        detail: What the method found on the way (plan, potentials, iterations, ...); its type is the
+            method's.
         choice: Why this method answered; read out by `explain()`.
     """
 
@@ -160,7 +161,11 @@ class Estimate:
         if dataclasses.is_dataclass(self.detail):
             for field in dataclasses.fields(self.detail):
                 item = getattr(self.detail, field.name)
-                if item is None or isinstance(item, (bool, int, str)) or (isinstance(item, float) and math.isfinite(item)):
+                if (
+                    item is None
+                    or isinstance(item, (bool, int, str))
+                    or (isinstance(item, float) and math.isfinite(item))
+                ):
                     out["detail"][field.name] = item
         return out
 

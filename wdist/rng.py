@@ -39,8 +39,8 @@ def as_rng(seed: Seed) -> Rng:
     """Turn what a user passes as `seed` into an `Rng`.
 
     Args:
-        seed: A non-negative int (the same int gives the same answer), None (fresh entropy), a NumPy or a torch
-            generator (which is advanced, as by any draw), or an `Rng`.
+        seed: A non-negative int (the same int gives the same answer), None (fresh entropy), a NumPy or a
+            torch generator (which is advanced, as by any draw), or an `Rng`.
 
     Raises:
         InputError: if `seed` is anything else.

@@ -1,7 +1,7 @@
 """Sources: things that draw. A law, a data loader, a function, a generator network pushed through noise.
 
-`as_source` puts every one of them behind `CheckedSource`, which doubts each draw (shape, type, NaN) and names the draw
-that went wrong, so that a method which draws for minutes never returns a number made of NaN.
+`as_source` puts every one of them behind `CheckedSource`, which doubts each draw (shape, type, NaN) and names
+the draw that went wrong, so that a method which draws for minutes never returns a number made of NaN.
 """
 
 from __future__ import annotations
@@ -62,9 +62,8 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
     if isinstance(draw, _LoaderDraw):
         dim = _rows(draw.peek(), name, "its first batch").shape[1]
     elif dim is None:
-        trial = draw(
-            TRIAL, torch.Generator().manual_seed(0)
-        )  # not the call's, whose numbers stay as they were
+        own = torch.Generator().manual_seed(0)  # so that the call's numbers stay as they were
+        trial = draw(TRIAL, own)
         dim = _rows(trial, name, f"a trial draw of {TRIAL} points").shape[1]
     if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
@@ -91,8 +90,8 @@ class CheckedSource:
         x = _rows(drawn, self.name, f"draw {self.calls}")
         if x.shape != (n, self.dim):
             raise InputError(
-                f"{self.name} returned shape {tuple(np.shape(drawn))} on draw {self.calls}, asked for ({n}, {self.dim}); "
-                f"draw(n, rng) must return n rows of {self.dim} coordinates"
+                f"{self.name} returned shape {tuple(np.shape(drawn))} on draw {self.calls}, "
+                f"asked for ({n}, {self.dim}); draw(n, rng) must return n rows of {self.dim} coordinates"
             )
         return x
 
@@ -144,9 +143,9 @@ def _function_draw(f: Callable[..., Any], name: str) -> Callable[[int, torch.Gen
 class _LoaderDraw:
     """Rows of a `DataLoader`, epoch after epoch; a shuffling loader shuffles by the call's seed.
 
-    The loader's own shuffling reads torch's global generator. It is lent a seeded state for each batch and given back
-    its own, so that the call is reproducible and leaves no trace. (A loader that was given a `generator` of its own keeps
-    to that one, and to its state.)
+    The loader's own shuffling reads torch's global generator. It is lent a seeded state for each batch and
+    given back its own, so that the call is reproducible and leaves no trace. (A loader that was given a
+    `generator` of its own keeps to that one, and to its state.)
     """
 
     def __init__(self, loader: DataLoader[Any], name: str, rng: Rng) -> None:
@@ -170,7 +169,8 @@ class _LoaderDraw:
             have += len(batch)
             if parts[0].shape[1:] != batch.shape[1:]:
                 raise InputError(
-                    f"{self._name} yields batches of different shapes: {tuple(parts[0].shape[1:])}, then {tuple(batch.shape[1:])} a row"
+                    f"{self._name} yields batches of different shapes: {tuple(parts[0].shape[1:])}, "
+                    f"then {tuple(batch.shape[1:])} a row"
                 )
         rows = torch.cat(parts)
         self._rest = rows[n:]

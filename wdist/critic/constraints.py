@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.lipschitz import lipschitz_bound
-from wdist.errors import InputError
+from wdist.options import check_positive
 
 __all__ = ["CONSTRAINTS", "Clip", "Constraint", "GradientPenalty"]
 
@@ -67,7 +67,7 @@ class Clip(Constraint):
     quantity = "kappa*W1 (kappa unknown)"
 
     def __post_init__(self) -> None:
-        _positive("c", self.c)
+        check_positive("c", self.c)
 
     def prepare(self, net: nn.Module) -> nn.Module:
         """Start inside the box."""
@@ -116,7 +116,7 @@ class GradientPenalty(Constraint):
     quantity = "W1"
 
     def __post_init__(self) -> None:
-        _positive("lam", self.lam)
+        check_positive("lam", self.lam)
 
     def prepare(self, net: nn.Module) -> nn.Module:
         """Nothing to do."""
@@ -158,8 +158,3 @@ class GradientPenalty(Constraint):
 
 CONSTRAINTS: dict[str, type[Constraint]] = {"clip": Clip, "gradient_penalty": GradientPenalty}
 """Constraints by name."""
-
-
-def _positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{name} is {value!r}; pass a finite number above zero")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,12 +51,13 @@ class MLP(Net):
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        if not self.widths or any(not isinstance(w, int) or w < 1 for w in self.widths):
-            raise InputError(
-                f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
-            )
-        if self.activation not in ACTIVATIONS:
+        given: Any = self.widths
+        whole = isinstance(given, Iterable) and not isinstance(given, str)
+        widths = tuple(given) if whole else ()
+        if not widths or any(type(w) is bool or not isinstance(w, Integral) or w < 1 for w in widths):
+            raise InputError(f"widths is {given!r}; pass the units of each hidden layer, such as (100, 100)")
+        object.__setattr__(self, "widths", tuple(int(w) for w in widths))
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
 
     def build(self, dim: int, rng: torch.Generator, dtype: torch.dtype) -> ScalarMLP:

@@ -62,13 +62,15 @@ def choose(question: Question) -> tuple[Method, str]:
             f"at least one side is a source and p is not 1: exact between {Discrete.draws} drawn points",
         )
     pairs = math.prod(question.sizes)
-    fits = Discrete().memory(question) <= available_bytes() // 2
-    if pairs <= AUTO_PAIRS and fits:
+    need, free = Discrete().memory(question), available_bytes()
+    if pairs <= AUTO_PAIRS and need <= free // 2:
         return (
             Discrete(),
             f"{pairs:,} pairs of points, at most {AUTO_PAIRS:,}: the exact solver takes seconds",
         )
     why = f"{pairs:,} pairs of points are more than the {AUTO_PAIRS:,} that an exact solver does in seconds"
+    if pairs <= AUTO_PAIRS:
+        why = f"an exact solver needs {human_bytes(need)}, more than half of the {human_bytes(free)} that are free"
     if first_order and Critic().refusal(question) is None:
         return Critic(), f"{why}; p = 1 is what a critic estimates in O(n) memory"
     if question.euclidean and math.isfinite(question.p):

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wdist.errors import InputError
 from wdist.methods.method import Method
+from wdist.options import check_positive
 from wdist.plans.circle import circle_distance
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
@@ -37,10 +37,7 @@ class Circle(Method):
     draws: ClassVar[int | None] = 100_000
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.period) and self.period > 0):
-            raise InputError(
-                f"period is {self.period!r}; pass the length of the circle, such as 2*pi, 360 or 24"
-            )
+        check_positive("period", self.period, "pass the length of the circle, such as 2*pi, 360 or 24")
 
     def refusal(self, question: Question) -> str | None:
         """Refuse more than one coordinate, a metric of the user's own, p = inf, and the laws as target."""

@@ -24,6 +24,7 @@ from wdist.critic.nets import MLP, Net
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods.method import Method
+from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
 from wdist.question import Measure, Question
@@ -117,11 +118,12 @@ class Critic(Method):
             )
         if not isinstance(self.net, Net):
             raise InputError(f"net is {self.net!r}; pass a recipe such as wdist.MLP((100, 100))")
-        for name in ("steps", "batch"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)!r}; pass an int of at least 1")
-        if self.lr is not None and not (math.isfinite(self.lr) and self.lr > 0):
-            raise InputError(f"lr is {self.lr!r}; pass a learning rate above zero, or None")
+        check_whole("steps", self.steps)
+        check_whole("batch", self.batch)
+        if self.lr is not None:
+            check_positive("lr", self.lr, "pass a learning rate above zero, or None")
+        if self.progress is not None and not callable(self.progress):
+            raise InputError(f"progress is {self.progress!r}; pass a function of (step, steps), or None")
 
     def refusal(self, question: Question) -> str | None:
         """Refuse other orders and metrics, and samples too small to hold points out."""
@@ -129,11 +131,13 @@ class Critic(Method):
             return "a critic measures W1 only; pass p=1, or use 'discrete', 'sinkhorn' or 'sliced'"
         if not question.euclidean:
             return "the critic's slope is bounded in the Euclidean metric; use 'discrete' for another"
-        fewest = min(
-            (len(m) for m in (question.a, question.b) if isinstance(m, Samples)), default=FEWEST_ROWS
-        )
+        sides = (m for m in (question.a, question.b) if isinstance(m, Samples))
+        fewest = min((int(m.weights.count_nonzero()) for m in sides), default=FEWEST_ROWS)
         if fewest < FEWEST_ROWS:
-            return f"it needs {FEWEST_ROWS} points a side to hold some out, and a side has {fewest}; use 'discrete'"
+            return (
+                f"it needs {FEWEST_ROWS} points of positive mass a side to hold some out, and a side has {fewest}; "
+                "use 'discrete'"
+            )
         return None
 
     def memory(self, question: Question) -> int:
@@ -173,9 +177,13 @@ class Critic(Method):
         lower = None if not bound else max(0.0, raw - norm.ppf(question.confidence) * error) / bound
         bracket: Bracket = _bracket(f, question) if _bracketed(question) else (None, None)
         detail = CriticDetail(raw, error, bound, bracket[0], bracket[1], self.steps, fitted.curve, f)
+        lost = next((k for k, *values in fitted.curve if not all(map(math.isfinite, values))), None)
+        message = self._message(raw, question, bracket) if lost is None else (
+            f"the fit diverged by step {lost}; lower lr (the constraint's own is lr=None), or check the data's tails."
+        )  # fmt: skip
         return Estimate(
             read(raw), 1.0, self.name, Bound.NONE, Target.POPULATION, self.constraint.quantity, lower=lower,
-            interval=interval, message=self._message(raw, question, bracket), detail=detail,
+            interval=interval, converged=lost is None, message=message, detail=detail,
         )  # fmt: skip
 
     def _message(self, raw: float, question: Question, bracket: Bracket) -> str:

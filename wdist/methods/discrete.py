@@ -19,8 +19,9 @@ from wdist.costs import centred, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
 from wdist.methods.line import check_kernel_input
 from wdist.methods.method import Method
+from wdist.options import check_whole
 from wdist.plans.bottleneck import bottleneck
-from wdist.plans.dense import ENGINES, Array, Coupling, Solution, lapx_installed, solve
+from wdist.plans.dense import ENGINES, Array, Coupling, Solution, lapx_installed, solve_power
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng
@@ -37,7 +38,8 @@ class DiscreteDetail:
 
     Attributes:
         plan: An optimal coupling by its positive entries.
-        potential_a: Feasible dual values at the rows of a, (n,), in the unit of W_p**p; None for p = inf.
+        potential_a: Feasible dual values at the rows of a, (n,), in the unit of W_p**p; None for p = inf and where
+            that power is beyond double precision.
         potential_b: The same at the rows of b, (m,): potential_a[i] + potential_b[j] <= cost[i, j] for all
             pairs.
         gap: (upper - lower) / upper, as certified.
@@ -75,8 +77,7 @@ class Discrete(Method):
     def __post_init__(self) -> None:
         if self.engine not in ("auto", *ENGINES):
             raise InputError(f"engine is {self.engine!r}; choose auto, {', '.join(ENGINES)}")
-        if self.max_iter < 1:
-            raise InputError(f"max_iter is {self.max_iter}; pass an iteration limit of at least 1")
+        check_whole("max_iter", self.max_iter, 1, "pass an iteration limit of at least 1")
 
     def refusal(self, question: Question) -> str | None:
         """Refuse the laws as target, p = inf beyond assignments, and engines that cannot hold weights."""
@@ -103,16 +104,14 @@ class Discrete(Method):
         if callable(question.metric):
             x, y = a.points.cpu().double(), b.points.cpu().double()
         cost = distances(x, y, question.metric, native).numpy()  # (n, m)
-        scale = float(cost.max()) or 1.0
         if math.isinf(question.p):
             return self._bottleneck(cost, question)
-        cost /= scale
-        if question.p != 1:
-            cost **= question.p
         engine = self._engine(question)
         wa, wb = a.weights.cpu().numpy(), b.weights.cpu().numpy()
-        found = solve(cost, wa, wb, matched=question.matched, engine=engine, max_iter=self.max_iter)
-        return self._report(found, scale, question)
+        found, unit = solve_power(
+            cost, question.p, wa, wb, matched=question.matched, engine=engine, max_iter=self.max_iter
+        )
+        return self._report(found, unit, question)
 
     def _engine(self, question: Question) -> str:
         if self.engine != "auto":
@@ -125,10 +124,11 @@ class Discrete(Method):
         upper, lower = scale * found.primal ** (1 / p), scale * found.dual ** (1 / p)
         gap = (upper - lower) / upper if upper > 0 else 0.0
         exact = gap <= GAP
-        unit = scale**p
-        detail = DiscreteDetail(
-            found.coupling, found.potential_a * unit, found.potential_b * unit, gap, found.engine
-        )
+        with np.errstate(over="ignore", under="ignore"):
+            unit = np.float64(scale) ** p
+        held = 0 < unit < math.inf
+        u, v = (potential * unit if held else None for potential in (found.potential_a, found.potential_b))
+        detail = DiscreteDetail(found.coupling, u, v, gap, found.engine)
         message = "" if exact else f"the certificate leaves a relative gap of {gap:.2g}, above {GAP:g}."
         return Estimate(
             upper, p, self.name, Bound.EXACT if exact else Bound.UPPER, Target.SAMPLE, question.name,
@@ -199,11 +199,10 @@ def _masses(weights: Tensor | None, x: Tensor) -> Tensor:
 def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, *, p: float, metric: str) -> Tensor:
     """One problem: (n, d), (m, d), (n,), (m,) -> 0-d."""
     with torch.no_grad():
-        cost = distances(*centred(x.cpu(), y.cpu()), metric).numpy()
-        scale = float(cost.max()) or 1.0
+        distance = distances(*centred(x.cpu(), y.cpu()), metric).numpy()
         masses = a.cpu().numpy(), b.cpu().numpy()
         matched = len(x) == len(y) and all((w == w[0]).all() for w in masses)
-        found = solve((cost / scale) ** p, *masses, matched=matched)
+        found, scale = solve_power(distance, p, *masses, matched=matched)
     if found.primal - found.dual > p * GAP * found.primal:
         raise NotConvergedError(
             f"the certificate leaves {found.dual:.9g} <= cost <= {found.primal:.9g} (scaled units)"

@@ -9,7 +9,8 @@ inverted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from numbers import Real
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -66,8 +67,9 @@ class Gaussian(Method):
     draws: ClassVar[int | None] = 100_000
 
     def __post_init__(self) -> None:
-        share = self.shrinkage
-        if share != "ledoit-wolf" and (isinstance(share, str) or not 0 <= share <= 1):
+        share: Any = self.shrinkage
+        number = isinstance(share, Real) and not isinstance(share, bool)
+        if share != "ledoit-wolf" and not (number and 0 <= float(share) <= 1):
             raise InputError(f"shrinkage is {share!r}; pass a share between 0 and 1, or 'ledoit-wolf'")
 
     def refusal(self, question: Question) -> str | None:
@@ -81,7 +83,7 @@ class Gaussian(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Two triangular factors, their product and its singular vectors, and a block of rows to factor."""
+        """Count two triangular factors, their product, its singular vectors, and a block of rows to factor."""
         d = question.dim
         sides = [d if self.shrinkage else min(n, d) for n in question.sizes]
         block = min(BLOCK_ROWS, max(question.sizes)) + d

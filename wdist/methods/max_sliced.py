@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from wdist.errors import InputError
 from wdist.methods.line import check_kernel_input, wasserstein_1d
 from wdist.methods.method import Method
 from wdist.methods.sliced import draw_directions, projected_distances, sliced_refusal
+from wdist.options import check_whole
 from wdist.plans.line import Array
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
@@ -65,18 +65,16 @@ class MaxSliced(Method):
     draws: ClassVar[int | None] = 20_000
 
     def __post_init__(self) -> None:
-        if self.starts < 1 or self.projections < 1 or self.steps < 0:
-            raise InputError(
-                f"starts is {self.starts!r}, projections {self.projections!r}, steps {self.steps!r}; "
-                "pass at least one start, one projection and no negative number of steps"
-            )
+        check_whole("starts", self.starts)
+        check_whole("projections", self.projections)
+        check_whole("steps", self.steps, 0)
 
     def refusal(self, question: Question) -> str | None:
         """Refuse metrics that are not Euclidean and the laws as target."""
         return sliced_refusal(question)
 
     def memory(self, question: Question) -> int:
-        """Centred copies of the points, and the projections of all climbs with their order and gradients."""
+        """Count centred copies of the points, and projections of all climbs with their order and gradients."""
         return sum(question.sizes) * (16 * question.dim + 120 * max(self.starts, 4))
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
@@ -132,7 +130,7 @@ def max_sliced_wasserstein(
         5.0
     """
     check_kernel_input(x, y, p, rows=1)
-    options = MaxSliced(starts, projections, steps)
+    options, y = MaxSliced(starts, projections, steps), y.to(x.dtype)
     with torch.no_grad():
         starting = _starts(x, y, weights_x, weights_y, p, options, as_rng(seed).torch())
     wx, wy = (None if w is None else w.detach() for w in (weights_x, weights_y))
@@ -187,9 +185,8 @@ def _along(
     """W_p along each direction: (..., S, d) -> (..., S)."""
     centre = x.detach().mean(dim=-2, keepdim=True)
     wx, wy = (None if w is None else w[..., None, :] for w in (weights_x, weights_y))
-    return wasserstein_1d(
-        directions @ (x - centre).mT, directions @ (y - centre).mT, p=p, weights_x=wx, weights_y=wy
-    )
+    xs, ys = x - centre, y - centre
+    return wasserstein_1d(directions @ xs.mT, directions @ ys.mT, p=p, weights_x=wx, weights_y=wy)
 
 
 def _starts(

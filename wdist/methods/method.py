@@ -1,7 +1,8 @@
 """The one interface of everything that answers a `Question`.
 
-A method is a frozen dataclass whose fields are its options. It says of a question whether it can answer it, what that
-would take, and answers it; it never validates data (the border did) and never chooses another method (`choose` does).
+A method is a frozen dataclass whose fields are its options. It says of a question whether it can answer it,
+what that would take, and answers it; it never validates data (the border did) and never chooses another
+method (`choose` does).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from wdist.costs import METRICS, Metric, centred, distances
 from wdist.errors import InputError, NotConvergedError
 from wdist.methods.line import check_kernel_input
 from wdist.methods.method import Method
+from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
 from wdist.plans.entropic import Entropic, entropic_potentials, entropic_value
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
@@ -30,6 +31,9 @@ from wdist.rng import Rng
 __all__ = ["Sinkhorn", "SinkhornDetail", "sinkhorn_divergence"]
 
 HINT_STEPS = 5  # given to the self potentials as a guess for (a, b), which they solve where a equals b
+
+
+TINY = 1e-300  # the smallest cost told from zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +81,11 @@ class Sinkhorn(Method):
     draws: ClassVar[int | None] = 2000
 
     def __post_init__(self) -> None:
-        if not self.blur > 0 or not (self.epsilon is None or self.epsilon > 0):
-            raise InputError(f"blur is {self.blur!r} and epsilon {self.epsilon!r}; pass a positive one")
-        if not self.tol > 0 or self.max_iter < 1:
-            raise InputError(f"tol is {self.tol!r}, max_iter {self.max_iter!r}; pass tol > 0, max_iter >= 1")
+        check_positive("blur", self.blur)
+        check_positive("tol", self.tol)
+        check_whole("max_iter", self.max_iter)
+        if self.epsilon is not None:
+            check_positive("epsilon", self.epsilon, "pass a finite number above zero, or None to go by blur")
 
     def refusal(self, question: Question) -> str | None:
         """Refuse p = inf and the laws as target."""
@@ -99,23 +104,30 @@ class Sinkhorn(Method):
         """Solve three entropic problems; bound W_p by the potentials and the rounded plan of the first."""
         p, metric = question.p, question.metric
         a, b = (measure.weights for measure in question.samples)
-        x, y, unit, native = _in_units(question)
-        cost = distances(x, y, metric, native).pow_(p)  # (n, m)
-        epsilon = self.blur**2 * float(a @ cost @ b) if self.epsilon is None else self.epsilon / unit**p
+        x, y, scale, native = _in_units(question)
+        cost = distances(x, y, metric, native)  # (n, m)
+        longest = float(cost.max()) or 1.0
+        gaps, unit = cost / longest, scale * longest
+        cost = torch.where(
+            gaps > 0, (gaps**p).clamp_min(TINY), 0.0
+        )  # in [0, 1]; no power is lost to underflow
+        power = float(
+            torch.tensor(unit, dtype=torch.float64) ** p
+        )  # the unit of epsilon; inf where it must be
+        epsilon = self.blur**2 * float(a @ cost @ b) if self.epsilon is None else self.epsilon / power
         epsilon = epsilon or 1.0  # all points are one
-        at_a = _solve(_ground_cost(x, x, metric, p, native), a, a, epsilon, self)
-        at_b = _solve(_ground_cost(y, y, metric, p, native), b, b, epsilon, self)
+        at_a = _solve(_ground_cost(x, x, metric, p, native, longest), a, a, epsilon, self)
+        at_b = _solve(_ground_cost(y, y, metric, p, native, longest), b, b, epsilon, self)
         found = _solve_cross(cost, a, b, epsilon, self, at_a[1], at_b[1])
-        divergence = max(0.0, float(found[0] - (at_a[0] + at_b[0]) / 2))
+        divergence = float((found[0] - (at_a[0] + at_b[0]) / 2).clamp(min=0))
         u, v = found[1].u, found[1].v
-        lower = dual_bound(v, x, y, a, b, cost=cost).value
+        lower = max(0.0, dual_bound(v, x, y, a, b, cost=cost).value - TINY)
         plan = round_to_coupling(plan_from_potentials(u, v, cost, a, b, epsilon), a, b)
         upper = float(plan.mul_(cost).sum())
-        error = max(float(part[1].error) for part in (found, at_a, at_b))
+        error = float(torch.stack([part[1].error for part in (found, at_a, at_b)]).max())
         steps = sum(part[1].iterations for part in (found, at_a, at_b))
-        scale = unit**p
-        potentials = (u * scale).cpu().numpy(), (v * scale).cpu().numpy()
-        detail = SinkhornDetail(epsilon * scale, steps, error, *potentials)
+        potentials = (u * power).cpu().numpy(), (v * power).cpu().numpy()
+        detail = SinkhornDetail(epsilon * power, steps, error, *potentials)
         return Estimate(
             unit * divergence ** (1 / p), p, self.name, Bound.NONE, Target.SAMPLE,
             f"Sinkhorn divergence {question.name} (epsilon={detail.epsilon:.3g})",
@@ -206,17 +218,20 @@ def _in_units(question: Question) -> tuple[Tensor, Tensor, float, str]:
     return x / unit, y / unit, unit, native
 
 
-def _ground_cost(x: Tensor, y: Tensor, metric: Metric, p: float, native: str = "torch") -> Tensor:
-    """distance**p over all pairs: (..., n, d), (..., m, d) -> (..., n, m).
+def _ground_cost(
+    x: Tensor, y: Tensor, metric: Metric, p: float, native: str = "torch", unit: float = 1.0
+) -> Tensor:
+    """(distance / unit)**p over all pairs: (..., n, d), (..., m, d) -> (..., n, m).
 
     The square of the Euclidean distance is expanded into a matrix product, many times faster where d is
     large. That rounds to 1e-16 of the clouds' extent squared, which is nothing beside epsilon; bounds are
     made from true distances.
     """
     if metric == "euclidean" and p == 2:
+        x, y = x / unit, y / unit
         squares = (x * x).sum(-1)[..., :, None], (y * y).sum(-1)[..., None, :]
         return (x @ y.mT).mul_(-2).add_(squares[0]).add_(squares[1])
-    return distances(x, y, metric, native) ** p
+    return (distances(x, y, metric, native) / unit) ** p
 
 
 def _solve(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, options: Sinkhorn) -> tuple[Tensor, Entropic]:

@@ -23,6 +23,7 @@ from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods.line import check_kernel_input, mean_power, wasserstein_1d
 from wdist.methods.method import Method
+from wdist.options import check_whole
 from wdist.plans.line import Array, line_distance
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Interval, Target
@@ -76,8 +77,7 @@ class Sliced(Method):
     draws: ClassVar[int | None] = 100_000
 
     def __post_init__(self) -> None:
-        if self.projections < 2:
-            raise InputError(f"projections is {self.projections!r}; pass 2 or more, to see their spread")
+        check_whole("projections", self.projections, 2, "pass 2 or more, to see their spread")
 
     def refusal(self, question: Question) -> str | None:
         """Refuse p = inf, metrics that are not Euclidean and the laws as target."""
@@ -105,11 +105,12 @@ class Sliced(Method):
                 detail=SlicedDetail(1, largest, 0.0, np.ones(1), distances),
             )  # fmt: skip
         value, error = _mean_and_error(distances, p)
+        value = min(value, largest)  # a mean is; in single precision it might round above
         reach = error * float(student.ppf((1 + question.confidence) / 2, len(distances) - 1))
         interval = Interval(max(0.0, value - reach), value + reach, question.confidence, "random projections")
         return Estimate(
             value, p, self.name, Bound.LOWER, Target.SAMPLE, f"sliced {question.name}",
-            lower=max(largest, value), interval=interval,
+            lower=largest, interval=interval,
             message=f"The certified bound is the largest of {len(distances)} projected distances.",
             detail=SlicedDetail(len(distances), largest, error, directions[best].cpu().numpy(), distances),
         )  # fmt: skip
@@ -160,7 +161,7 @@ def sliced_wasserstein(
     if directions is None:
         directions = draw_directions(projections, d, as_rng(seed).torch(), x.device)
     centre = x.detach().mean(dim=-2, keepdim=True)  # (..., 1, d)
-    xs, ys = x - centre, y - centre
+    xs, ys = x - centre, y.to(x.dtype) - centre
     wx, wy = (None if w is None else w[..., None, :] for w in (weights_x, weights_y))  # (..., 1, n)
 
     def along(block: Tensor) -> Tensor:

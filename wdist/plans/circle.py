@@ -44,7 +44,7 @@ def circle_distance(x: Array, y: Array, wx: Array, wy: Array, p: float, period: 
             low = middle
         else:
             high = middle
-    return period * float(min(_cost(alpha, xs, ends_x, ys, ends_y, p) for alpha in (low, high)) ** (1 / p))
+    return period * min(_distance(alpha, xs, ends_x, ys, ends_y, p) for alpha in (low, high))
 
 
 def _sorted(x: Array, w: Array) -> tuple[Array, Array]:
@@ -76,14 +76,15 @@ def _quantile(level: Array, points: Array, ends: Array) -> Array:
     return points[np.where(over, 0, index)] + turns + over
 
 
-def _cost(alpha: float, xs: Array, ends_x: Array, ys: Array, ends_y: Array, p: float) -> float:
-    """∫_0^1 |F⁻¹(t) − G⁻¹(t + α)|^p dt."""
+def _distance(alpha: float, xs: Array, ends_x: Array, ys: Array, ends_y: Array, p: float) -> float:
+    """(∫_0^1 |F⁻¹(t) − G⁻¹(t + α)|^p dt)^{1/p}, powers taken in units of the widest gap."""
     cuts = np.sort(np.concatenate([[0.0, 1.0], ends_x, np.mod(ends_y - alpha, 1.0)]))
     width = np.diff(cuts)
     width[width < DUST] = 0.0  # two steps that meet, up to the rounding of α
     middle = cuts[:-1] + width / 2
     gaps = np.abs(_quantile(middle, xs, ends_x) - _quantile(middle + alpha, ys, ends_y))
-    return float(gaps**p @ width)
+    widest = float(gaps[width > 0].max())
+    return widest * float((gaps[width > 0] / widest) ** p @ width[width > 0]) ** (1 / p) if widest else 0.0
 
 
 def _slope(alpha: float, xs: Array, ends_x: Array, ys: Array, ends_y: Array, p: float) -> float:
@@ -93,4 +94,6 @@ def _slope(alpha: float, xs: Array, ends_x: Array, ys: Array, ends_y: Array, p: 
     index = np.searchsorted(ends_x, level - turns, side="left")
     partner = xs[np.minimum(index, len(xs) - 1)] + turns  # (m,); F's value just before
     after = np.append(ys[1:], ys[0] + 1.0)
-    return float((np.abs(partner - after) ** p - np.abs(partner - ys) ** p).sum())
+    ahead, behind = np.abs(partner - after), np.abs(partner - ys)
+    widest = max(ahead.max(), behind.max()) or 1.0
+    return float(((ahead / widest) ** p - (behind / widest) ** p).sum())

@@ -82,7 +82,7 @@ def dual_bound(
         cost: The whole matrix distance**p, (n, m), where it is at hand; x, y, metric and p are then not
             looked at.
     """
-    v = v - (b * v).sum()  # a constant moves mass of the sum from v to u and back; small numbers round less
+    v = v - (b * v).sum()  # the dual value is blind to a constant, and small numbers round less
     u = torch.empty_like(a)
     best = torch.full_like(v, torch.inf)
     blocks = _powers(cost_blocks(x, y, metric, native), p) if cost is None else _row_blocks(cost)
@@ -96,7 +96,7 @@ def dual_bound(
 
 def _powers(blocks: Iterable[tuple[slice, Tensor]], p: float) -> Iterable[tuple[slice, Tensor]]:
     for rows, block in blocks:
-        yield rows, block if p == 1 else block.pow_(p)
+        yield rows, block if p == 1 else block**p
 
 
 def _row_blocks(cost: Tensor, step: int = 256) -> Iterable[tuple[slice, Tensor]]:

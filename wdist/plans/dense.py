@@ -20,11 +20,13 @@ from scipy.optimize import linear_sum_assignment
 
 from wdist.errors import InputError, NotConvergedError
 
-__all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve"]
+__all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
 
 Array = np.ndarray[Any, Any]
 ENGINES = ("pot", "scipy", "lapx")
 DUST = 1e-13
+LOG_RANGE = 25.0  # e^-25 of the largest cost still has five digits above rounding
+CAP = 1e8
 OPTIMAL, MAX_ITER_REACHED = 1, 3
 
 
@@ -53,6 +55,53 @@ class Solution:
     primal: float
     dual: float
     engine: str
+
+
+def solve_power(
+    distance: Array,
+    p: float,
+    a: Array,
+    b: Array,
+    *,
+    matched: bool,
+    engine: str = "pot",
+    max_iter: int = 1_000_000,
+) -> tuple[Solution, float]:
+    """Solve for the cost distance**p, in a unit of distance that keeps the powers within double precision.
+
+    The unit is the largest distance, unless p is so high that the distances that matter would underflow in it. Then
+    it is one that mass surely has to travel (every point's nearest partner, at most W_inf), and costs are capped: a
+    capped cost only lowers the dual value, and the primal one is read from the plan without the cap, so the
+    certificate holds; a plan that uses capped pairs shows as a gap, and the unit is raised to its longest pair.
+
+    Args:
+        distance: Shape (n, m), finite, non-negative; overwritten.
+        p: Finite order.
+        a: Masses (n,), summing to one.
+        b: Masses (m,), summing to one.
+        matched: As in `solve`.
+        engine: As in `solve`.
+        max_iter: As in `solve`.
+
+    Returns:
+        The solution, in the unit to the power p, and the unit.
+    """
+    options = {"matched": matched, "engine": engine, "max_iter": max_iter}
+    top = float(distance.max()) or 1.0
+    unit = float(max(distance.min(axis=1).max(), distance.min(axis=0).max()))
+    unit = unit or float(distance[distance > 0].min(initial=top))
+    if p == 1 or p * np.log(top / unit) < LOG_RANGE:
+        distance /= top
+        if p != 1:
+            distance **= p
+        return solve(distance, a, b, **options), top  # type: ignore[arg-type]
+    while True:
+        cost = np.minimum(distance / unit, CAP ** (1 / p)) ** p
+        found = solve(cost, a, b, **options)  # type: ignore[arg-type]
+        used = distance[found.coupling.rows, found.coupling.cols]
+        if used.max() <= unit * CAP ** (1 / p):
+            return found, unit
+        unit = float(used.max())
 
 
 def solve(

@@ -8,6 +8,8 @@ m) after the sort, accumulated in float64 whatever the input.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,23 +35,20 @@ def line_distance(x: Array, y: Array, p: float, weights: tuple[Array, Array] | N
     Returns:
         W_p, in the unit of x; not its p-th power.
     """
+    walk: Callable[[float, float], Any]  # (order, unit) -> Σ mass·(gap / unit)^order, or the widest gap
     if weights is None:
         xs, ys = np.sort(x), np.sort(y)
-        scale = _scale(xs, ys)
-        walk = _walk_equal if len(xs) == len(ys) else _walk_uniform
-        total = walk(xs, ys, p, scale)
+        walk = partial(_walk_equal if len(xs) == len(ys) else _walk_uniform, xs, ys)
     else:
         i, j = np.argsort(x), np.argsort(y)
-        xs, ys = x[i], y[j]
-        scale = _scale(xs, ys)
-        total = _walk_weighted(xs, weights[0][i], ys, weights[1][j], p, scale)
-    return float(scale * (total if p == np.inf else total ** (1 / p)))
-
-
-def _scale(xs: Array, ys: Array) -> float:
-    """Bound every |x_i − y_j| from above, so that powers of scaled differences cannot overflow."""
-    top = max(abs(float(xs[-1]) - float(ys[0])), abs(float(ys[-1]) - float(xs[0])))
-    return top if 0 < top < np.inf else 1.0
+        dust = MASS_TOLERANCE if p == np.inf else 0.0
+        walk = partial(_walk_weighted, x[i], weights[0][i], y[j], weights[1][j], dust)
+    if p == 1:
+        return float(walk(1.0, 1.0))
+    widest = float(walk(np.inf, 1.0))  # W_inf: powers of gaps in units of it keep within range
+    if p == np.inf or widest == 0:
+        return widest
+    return float(widest * float(walk(p, widest)) ** (1 / p))
 
 
 @njit(cache=True, inline="always")
@@ -100,8 +99,11 @@ def _walk_uniform(x: Array, y: Array, p: float, scale: float) -> float:
 
 
 @njit(cache=True)
-def _walk_weighted(x: Array, wx: Array, y: Array, wy: Array, p: float, scale: float) -> float:
-    """Walk with masses; the heavier of the two current atoms keeps what the lighter one did not take."""
+def _walk_weighted(x: Array, wx: Array, y: Array, wy: Array, dust: float, p: float, scale: float) -> float:
+    """Walk with masses; the heavier of the two current atoms keeps what the lighter one did not take.
+
+    For p = inf, pieces of at most `dust` do not count.
+    """
     i = j = 0
     left_x, left_y = wx[0], wy[0]
     total = 0.0
@@ -109,7 +111,7 @@ def _walk_weighted(x: Array, wx: Array, y: Array, wy: Array, p: float, scale: fl
         step = min(left_x, left_y)
         gap = abs(np.float64(x[i]) - np.float64(y[j])) / scale
         if p == np.inf:
-            if step > MASS_TOLERANCE:
+            if step > dust:
                 total = max(total, gap)
         else:
             total += step * _power(gap, p)

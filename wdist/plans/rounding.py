@@ -17,8 +17,8 @@ def round_to_coupling(plan: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Map a non-negative matrix onto the couplings of a and b, in place.
 
     Rows, then columns that hold too much are scaled down; what is missing is spread as a product (Altschuler,
-    Weed, Rigollet 2017, Algorithm 2). The plan moves by at most twice the L1 error of its marginals (Lemma
-    7).
+    Weed, Rigollet 2017, Algorithm 2). By their Lemma 7 the plan moves by at most twice the L1 error of its
+    marginals.
 
     Args:
         plan: Shape (n, m), float64, finite and non-negative; overwritten.
