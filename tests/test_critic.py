@@ -207,15 +207,13 @@ class TestInputs:
         assert est.value == pytest.approx(2 * 3**0.5 if shape else 0, rel=0.1, abs=1e-6)
 
     def test_too_few_points(self):
-        with pytest.raises(
-            wdist.InputError, match="needs 20 points of positive mass a side .* has 7"
-        ):
+        with pytest.raises(wdist.InputError, match="needs 20 points of positive mass a side"):
             wdist.estimate(np.zeros((7, 2)), np.zeros((50, 2)), method="critic")
 
     def test_no_mass_in_a_part(self, rng):
         w = np.zeros(50)
         w[0] = 1
-        with pytest.raises(wdist.InputError, match="a side has 1; use .discrete."):
+        with pytest.raises(wdist.InputError, match=r"a side has 1; use .discrete."):
             wdist.estimate(
                 rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), weights_a=w, method="critic"
             )

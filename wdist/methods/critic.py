@@ -215,13 +215,10 @@ class _Parts:
         if not isinstance(measure, Samples):
             chosen, read = (measure.draw(k, rng.torch()) for k in (VALIDATION_DRAWS, REPORT_DRAWS))
             return _Parts(measure, (chosen, _equal(chosen)), (read, _equal(read)))
-        n = len(measure)
-        order = torch.as_tensor(rng.numpy.permutation(n), device=measure.points.device)
+        held = measure.weights.nonzero()[:, 0]  # points without mass would only thin the parts
+        n = len(held)
+        order = held[torch.as_tensor(rng.numpy.permutation(n), device=held.device)]
         cuts = order[: n // 3], order[n // 3 : n // 2], order[n // 2 :]
-        if any(not measure.weights[rows].any() for rows in cuts):
-            raise InputError(
-                "nearly all weights are zero, so a held-out part has no mass; use method='discrete'"
-            )
         report, validation, train = (
             (measure.points[rows], measure.weights[rows] / measure.weights[rows].sum()) for rows in cuts
         )

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wdist.costs import centred, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
-from wdist.methods.line import check_kernel_input
+from wdist.methods.kernel import check_kernel_input, masses
 from wdist.methods.method import Method
 from wdist.options import check_whole
 from wdist.plans.bottleneck import bottleneck
@@ -179,21 +179,10 @@ def emd(
     if math.isinf(p):
         raise InputError("p is inf; emd is differentiable for finite p only; use wdist.estimate(..., p=inf)")
     batch = x.shape[:-2]
-    wx, wy = _masses(weights_x, x), _masses(weights_y, y)
+    wx, wy = masses(weights_x, x), masses(weights_y, y)
     flat = [t.reshape(-1, *t.shape[len(batch) :]) for t in (x, y, wx, wy)]
     values = [_emd_one(*parts, p=p, metric=metric) for parts in zip(*flat, strict=True)]
     return torch.stack(values).reshape(batch)
-
-
-def _masses(weights: Tensor | None, x: Tensor) -> Tensor:
-    """Masses (..., n) in float64, summing to one."""
-    n = x.shape[-2]
-    if weights is None:
-        return torch.full(x.shape[:-1], 1 / n, dtype=torch.float64, device=x.device)
-    if weights.shape[-1] != n:
-        raise InputError(f"there are {weights.shape[-1]} weights for {n} points; pass one a point")
-    w = weights.to(torch.float64)
-    return (w / w.sum(dim=-1, keepdim=True)).expand(x.shape[:-1])
 
 
 def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, *, p: float, metric: str) -> Tensor:

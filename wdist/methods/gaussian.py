@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wdist.errors import InputError
 from wdist.measures import Samples
-from wdist.methods.line import check_kernel_input
+from wdist.methods.kernel import check_kernel_input
 from wdist.methods.method import Method
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target

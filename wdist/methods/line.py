@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.methods.kernel import check_kernel_input, mean_power
 from wdist.methods.method import Method
-from wdist.plans.line import MASS_TOLERANCE, line_distance
+from wdist.plans.line import line_distance
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng
@@ -103,38 +104,6 @@ def wasserstein_1d(
     i = torch.searchsorted(ends_x.detach(), middle).clamp_(max=x.shape[-1] - 1)
     j = torch.searchsorted(ends_y.detach(), middle).clamp_(max=y.shape[-1] - 1)
     return mean_power((xs.gather(-1, i) - ys.gather(-1, j)).abs(), steps, p)
-
-
-def mean_power(gaps: Tensor, masses: Tensor | None, p: float) -> Tensor:
-    """(Σ masses·gaps^p)^{1/p} over the last axis, or the largest gap for p = inf; safe where all gaps are zero."""
-    if p == float("inf"):
-        moved = gaps if masses is None else torch.where(masses > MASS_TOLERANCE, gaps, 0.0)
-        return moved.amax(dim=-1)
-    if p == 1:
-        return gaps.mean(dim=-1) if masses is None else (masses * gaps).sum(dim=-1).to(gaps.dtype)
-    scale = gaps.detach().amax(dim=-1, keepdim=True)
-    scale = torch.where(scale > 0, scale, 1.0)
-    powers = (gaps / scale) ** p
-    total = powers.mean(dim=-1) if masses is None else (masses * powers).sum(dim=-1).to(gaps.dtype)
-    safe = torch.where(total > 0, total, 1.0)
-    return torch.where(total > 0, safe ** (1 / p), total) * scale[..., 0]
-
-
-def check_kernel_input(x: Tensor, y: Tensor, p: float, *, rows: int) -> None:
-    """Doubt the shapes of a kernel's two clouds: the last `rows` + 1 axes are the cloud, the others the batch."""
-    if not p >= 1:
-        raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
-    axes = rows + 1
-    if x.ndim < axes or y.ndim < axes or 0 in x.shape or 0 in y.shape:
-        form = "(..., n)" if rows == 0 else "(..., n, d)"
-        raise InputError(
-            f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; pass non-empty {form} tensors"
-        )
-    if x.shape[:-axes] != y.shape[:-axes] or (rows and x.shape[-1] != y.shape[-1]):
-        raise InputError(
-            f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; "
-            "leading dimensions and coordinates must agree"
-        )
 
 
 def _levels(weights: Tensor | None, order: Tensor, x: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from wdist.methods.line import check_kernel_input, wasserstein_1d
+from wdist.methods.kernel import check_kernel_input
+from wdist.methods.line import wasserstein_1d
 from wdist.methods.method import Method
 from wdist.methods.sliced import draw_directions, projected_distances, sliced_refusal
 from wdist.options import check_whole

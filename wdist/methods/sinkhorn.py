@@ -18,7 +18,7 @@ from torch import Tensor
 
 from wdist.costs import METRICS, Metric, centred, distances
 from wdist.errors import InputError, NotConvergedError
-from wdist.methods.line import check_kernel_input
+from wdist.methods.kernel import check_kernel_input, masses
 from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
@@ -187,7 +187,7 @@ def sinkhorn_divergence(
             f"pass a finite p, an epsilon > 0 and one of {', '.join(METRICS)}"
         )
     options = Sinkhorn(epsilon=epsilon, tol=tol, max_iter=max_iter)
-    a, b = _masses(weights_x, x), _masses(weights_y, y)  # (..., n), (..., m)
+    a, b = masses(weights_x, x), masses(weights_y, y)  # (..., n), (..., m)
     xs, ys = centred(x, y)
     at_a = _solve(_ground_cost(xs, xs, metric, p), a, a, epsilon, options)
     at_b = _solve(_ground_cost(ys, ys, metric, p), b, b, epsilon, options)
@@ -258,14 +258,3 @@ def _solve_cross(
             error = torch.where(done, found.error, late.error)
             found = Entropic(u, v, error, found.iterations + late.iterations)
     return entropic_value(cost, a, b, found.u, found.v, epsilon), found
-
-
-def _masses(weights: Tensor | None, x: Tensor) -> Tensor:
-    """Masses of the points of x (..., n, d): (..., n), float64, divided by their sum."""
-    n = x.shape[-2]
-    if weights is None:
-        return torch.full(x.shape[:-1], 1 / n, dtype=torch.float64, device=x.device)
-    if weights.shape[-1] != n:
-        raise InputError(f"there are {weights.shape[-1]} weights for {n} points; pass one a point")
-    masses = weights.to(torch.float64)
-    return (masses / masses.sum(dim=-1, keepdim=True)).expand(x.shape[:-1])

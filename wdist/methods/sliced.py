@@ -21,7 +21,8 @@ from torch.utils.checkpoint import checkpoint
 
 from wdist.errors import InputError
 from wdist.measures import Samples
-from wdist.methods.line import check_kernel_input, mean_power, wasserstein_1d
+from wdist.methods.kernel import check_kernel_input, mean_power
+from wdist.methods.line import wasserstein_1d
 from wdist.methods.method import Method
 from wdist.options import check_whole
 from wdist.plans.line import Array, line_distance
