@@ -122,7 +122,7 @@ class TestCertificate:
 
     def test_a_solver_that_gives_up_never_returns_a_number(self, rng, monkeypatch):
         monkeypatch.setattr(
-            dense.ot, "emd", lambda *_, **__: (np.zeros((3, 3)), {"result_code": 0, "warning": "infeasible"})
+            ot, "emd", lambda *_, **__: (np.zeros((3, 3)), {"result_code": 0, "warning": "infeasible"})
         )
         with pytest.raises(wdist.NotConvergedError, match="infeasible"):
             wdist.estimate(

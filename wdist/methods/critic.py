@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import ClassVar
 
 import torch
-from scipy.stats import norm
 from torch import Tensor
 
 from wdist.costs import centred, distances
@@ -170,11 +170,13 @@ class Critic(Method):
             return max(0.0, unit * self.constraint.reading(value / unit))
 
         bound = self.constraint.certificate(f.net)
-        sided = norm.ppf((1 + question.confidence) / 2)
+        sided = NormalDist().inv_cdf((1 + question.confidence) / 2)
         interval = Interval(
             read(raw - sided * error), read(raw + sided * error), question.confidence, "held-out points"
         )
-        lower = None if not bound else max(0.0, raw - norm.ppf(question.confidence) * error) / bound
+        lower = (
+            None if not bound else max(0.0, raw - NormalDist().inv_cdf(question.confidence) * error) / bound
+        )
         bracket: Bracket = _bracket(f, question) if _bracketed(question) else (None, None)
         detail = CriticDetail(raw, error, bound, bracket[0], bracket[1], self.steps, fitted.curve, f)
         lost = next((k for k, *values in fitted.curve if not all(map(math.isfinite, values))), None)

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -107,7 +107,7 @@ class Sliced(Method):
             )  # fmt: skip
         value, error = _mean_and_error(distances, p)
         value = min(value, largest)  # a mean is; in single precision it might round above
-        reach = error * float(student.ppf((1 + question.confidence) / 2, len(distances) - 1))
+        reach = error * float(stdtrit(len(distances) - 1, (1 + question.confidence) / 2))
         interval = Interval(max(0.0, value - reach), value + reach, question.confidence, "random projections")
         return Estimate(
             value, p, self.name, Bound.LOWER, Target.SAMPLE, f"sliced {question.name}",

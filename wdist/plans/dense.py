@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import ot
 from numba import njit
 from scipy.optimize import linear_sum_assignment
 
@@ -160,6 +159,8 @@ def _row_blocks(cost: Array) -> list[Array]:
 
 def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Coupling, Array]:
     """Run POT's network simplex until it says optimal; its flow without rounding dust, and its column potentials."""
+    import ot  # takes most of a second, and the line needs none of it
+
     while True:
         with warnings.catch_warnings():  # POT warns where it should fail; its result code is read instead
             warnings.simplefilter("ignore")
