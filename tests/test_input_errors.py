@@ -328,11 +328,43 @@ def test_orders_of_any_real_type_are_taken(p):
     assert wdist.estimate(LINE, [5.0, 6.0, 7.0], p=p).value == pytest.approx(5)
 
 
-@pytest.mark.parametrize("method", ["sinkhorn2", "Line", "", None, 1, ["line"], {}, wdist.Line], ids=repr)
+@pytest.mark.parametrize("method", ["sinkhorn2", "Line", "", None, 1, ["line"], {}], ids=repr)
 def test_unknown_methods_are_refused_with_the_known_ones(method):
     known = ", ".join(["auto", "exact", *wdist.METHODS])
     refused(f"; choose {known}, or pass a wdist method object", method=method)
     refused("method is " + (repr(method) if isinstance(method, str) else "a "), method=method)
+
+
+def test_the_class_of_a_method_is_not_a_method():
+    refused("method is the class Line; pass an object of it: wdist.Line()", method=wdist.Line)
+
+
+def test_the_same_columns_in_another_order_are_not_compared_by_position():
+    a = pd.DataFrame({"u": LINE, "v": LINE})
+    text = "a has the columns u, v and b the same in another order, v, u; bring them in one order"
+    refused(text, a, a[["v", "u"]])
+    assert wdist.estimate(a, a[["v", "u"]][list(a.columns)]).value == 0
+    assert wdist.estimate(a, a.rename(columns={"u": "w"})).value == 0
+
+
+BAD_CLOUDS = [
+    (torch.tensor([[math.nan, 0.0]]), {}, "NaN or infinite"),
+    (torch.tensor([[1, 2]]), {}, "torch.int64; the kernels take float32 or float64 tensors"),
+    (np.zeros((1, 2)), {}, "ndarray; the kernels take float32 or float64 tensors"),
+    (torch.zeros(1, 2), {"weights_x": torch.tensor([-1.0])}, "weights must be finite, none negative"),
+    (torch.zeros(1, 2), {"weights_x": torch.tensor([math.nan])}, "weights must be finite, none negative"),
+    (torch.zeros(1, 2), {"weights_x": torch.ones(3) / 3}, "there are 3 weights for 1 points"),
+]
+
+
+@pytest.mark.parametrize(
+    "kernel", ["emd", "max_sliced_wasserstein", "sinkhorn_divergence", "sliced_wasserstein"]
+)
+@pytest.mark.parametrize(("x", "given", "text"), BAD_CLOUDS)
+def test_kernels_refuse_what_would_be_nan_or_hang(kernel, x, given, text):
+    more = {"epsilon": 0.1} if kernel == "sinkhorn_divergence" else {}
+    with pytest.raises(InputError, match=re.escape(text)):
+        getattr(wdist.functional, kernel)(x, torch.zeros(4, 2), **given, **more)
 
 
 @pytest.mark.parametrize("metric", ["l2", "Euclidean", None, 2, ["euclidean"], {}, np.array([1])], ids=repr)
@@ -790,9 +822,6 @@ class TestNoSilentFailure:
         assert found.value == pytest.approx(0.001, rel=1e-6)
         assert found.upper is None or found.upper >= 0.001 * (1 - 1e-9)
 
-    @pytest.mark.xfail(
-        strict=True, reason="solve_power raises its unit past the plan it then finds: 0, 'exact'"
-    )
     @pytest.mark.filterwarnings("ignore::wdist.WdistWarning")  # a bracket is an honest answer at such orders
     def test_nor_where_a_first_plan_uses_long_pairs(self):
         a = [-0.43234000554, -1.13009677189, 0.67384362792, -1.10781459828, 2.01391558309, 0.92411203670]

@@ -90,7 +90,9 @@ def _called(metric: Callable[[Any, Any], Any], x: Tensor, y: Tensor, native: str
     name = getattr(metric, "__name__", type(metric).__name__)
     try:
         cost = _as_cost(metric(xs, ys), name).to(x.device)
-    except (TypeError, AttributeError) as error:
+    except InputError:
+        raise
+    except (TypeError, AttributeError, ValueError, IndexError) as error:
         kind = "torch tensors" if native == "torch" else "NumPy arrays"
         raise InputError(
             f"metric {name} raised {type(error).__name__} ({error}); it was called with two {kind}, of shape "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wdist.result import Bound, Estimate
+from wdist.result import Bound, Estimate, Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,11 +69,12 @@ def draw_estimates(ax: Axes, rows: Sequence[tuple[str, Estimate]], floor: float,
 
     Args:
         ax: Where to draw.
-        rows: Label and estimate, from top to bottom; an unlabelled mark (an estimate) is hollow.
-        floor: What sampling noise alone would show.
+        rows: Label and estimate, from top to bottom, those between the laws last; only exact marks are filled.
+        floor: What sampling noise alone would show between samples, drawn behind their rows.
         unit: Unit of the distance.
     """
-    ax.axvspan(0, floor, color="#eeeeee", zorder=0)
+    samples = [k for k, (_, est) in enumerate(rows) if est.target is Target.SAMPLE]
+    ax.fill_between([0, floor], -1.1, max(samples) + 0.45, color="#eeeeee", linewidth=0, zorder=0)
     ax.text(floor / 2, -0.72, "two samples of one law", ha="center", va="center", fontsize=8, color="#555555")
     for k, (_, est) in enumerate(rows):
         if est.lower is not None and est.upper is not None and est.bound is not Bound.EXACT:

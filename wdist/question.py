@@ -132,6 +132,7 @@ def ask(
             )
         return as_source(x, name, rng)
 
+    _check_columns(a, b)
     first, second = measure(a, weights_a, "a"), measure(b, weights_b, "b")
     if isinstance(first, Samples) and isinstance(second, Samples):
         first, second = _check_pair(first, second)
@@ -141,6 +142,17 @@ def ask(
             "both must live in one space (n, d) and (m, d)"
         )
     return Question(first, second, p=order, metric=metric, target=aim, confidence=float(confidence))
+
+
+def _check_columns(a: Any, b: Any) -> None:
+    """Refuse two frames that hold the same columns in another order: they would be compared by position."""
+    frames = [frame if type(frame).__name__ == "DataFrame" else None for frame in (a, b)]
+    names = [[] if frame is None else [str(c) for c in frame.columns] for frame in frames]
+    if names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
+        raise InputError(
+            f"a has the columns {', '.join(names[0])} and b the same in another order, {', '.join(names[1])}; "
+            "bring them in one order: b[list(a.columns)]"
+        )
 
 
 def _as_order(p: Any) -> float:

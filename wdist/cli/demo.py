@@ -147,7 +147,11 @@ def _cells(answer: Any) -> tuple[Text, str, str]:
     lower, upper = _sample_bracket(answer)
     name = f"W{answer.p:g}"
     bracket = f"{name} ≥ {lower:.4g}" if upper is None else f"{lower:.4g} ≤ {name} ≤ {upper:.4g}"
-    return number, f"{answer.quantity} {answer.target.words}", bracket
+    what = f"{answer.quantity} {answer.target.words}"
+    if answer.interval is not None:
+        interval = f"{answer.interval.low:.3g} to {answer.interval.high:.3g}"
+        what += f", {interval} ({100 * answer.interval.confidence:g} %, {answer.interval.source})"
+    return number, what, bracket
 
 
 def _sample_bracket(answer: Estimate) -> tuple[float | None, float | None]:

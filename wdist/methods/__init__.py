@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from wdist.errors import InputError
 from wdist.memory import available_bytes, human_bytes
@@ -92,6 +93,9 @@ def named(method: str | Method, question: Question) -> tuple[Method, Choice]:
         )
     elif isinstance(method, str) and method in METHODS:
         chosen, rule = METHODS[method](), "it was asked for by name."
+    elif method in list[Any](METHODS.values()):
+        made = getattr(method, "__name__", method)
+        raise InputError(f"method is the class {made}; pass an object of it: wdist.{made}()")
     else:
         shown = repr(method) if isinstance(method, str) else f"a {type(method).__name__}"
         raise InputError(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from wdist.errors import InputError
 from wdist.methods.method import Method
 from wdist.options import check_positive
 from wdist.plans.circle import circle_distance
@@ -14,6 +15,8 @@ from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng
 
 __all__ = ["Circle"]
+
+FARTHEST = 1e9  # turns from 0 at which seven digits of the position are left
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Circle(Method):
         """Find the best rotation."""
         a, b = question.samples
         x, y = (s.points[:, 0].cpu().double().numpy() for s in (a, b))
+        if max(abs(x).max(), abs(y).max()) > FARTHEST * self.period:
+            raise InputError(
+                f"points lie more than {FARTHEST:.0e} turns of period={self.period:g} from 0, so where on the circle "
+                "they are is rounding; pass positions nearer to it, or the period in the unit of the data"
+            )
         wx, wy = a.weights.cpu().numpy(), b.weights.cpu().numpy()
         value = circle_distance(x, y, wx, wy, question.p, self.period)
         return Estimate(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wdist.costs import centred, distances, pair_distances
+from wdist.costs import METRICS, centred, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
 from wdist.methods.kernel import check_kernel_input, masses
 from wdist.methods.method import Method
@@ -176,6 +176,8 @@ def emd(
         5.0
     """
     check_kernel_input(x, y, p, rows=1)
+    if metric not in METRICS:
+        raise InputError(f"metric is {metric!r}; choose one of {', '.join(METRICS)}")
     if math.isinf(p):
         raise InputError("p is inf; emd is differentiable for finite p only; use wdist.estimate(..., p=inf)")
     batch = x.shape[:-2]

@@ -1,14 +1,15 @@
-"""What the differentiable kernels share: doubting shapes, reading masses, and the root of a mean power."""
+"""What the differentiable kernels share: doubting clouds and masses, and the root of a mean power."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from wdist.arrays import FLOATS
 from wdist.errors import InputError
 from wdist.plans.line import MASS_TOLERANCE
 
-__all__ = ["check_kernel_input", "masses", "mean_power"]
+__all__ = ["check_kernel_input", "check_weights", "masses", "mean_power"]
 
 
 def mean_power(gaps: Tensor, masses: Tensor | None, p: float) -> Tensor:
@@ -27,9 +28,13 @@ def mean_power(gaps: Tensor, masses: Tensor | None, p: float) -> Tensor:
 
 
 def check_kernel_input(x: Tensor, y: Tensor, p: float, *, rows: int) -> None:
-    """Doubt the shapes of a kernel's two clouds: the last `rows` + 1 axes are the cloud, the others the batch."""
-    if not p >= 1:
+    """Doubt a kernel's two clouds: the last `rows` + 1 axes are the cloud, the others the batch."""
+    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
         raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
+    for cloud in (x, y):
+        if not isinstance(cloud, Tensor) or cloud.dtype not in FLOATS:
+            what = cloud.dtype if isinstance(cloud, Tensor) else type(cloud).__name__
+            raise InputError(f"a cloud is {what}; the kernels take float32 or float64 tensors")
     axes = rows + 1
     if x.ndim < axes or y.ndim < axes or 0 in x.shape or 0 in y.shape:
         form = "(..., n)" if rows == 0 else "(..., n, d)"
@@ -41,6 +46,20 @@ def check_kernel_input(x: Tensor, y: Tensor, p: float, *, rows: int) -> None:
             f"the clouds have shapes {tuple(x.shape)} and {tuple(y.shape)}; "
             "leading dimensions and coordinates must agree"
         )
+    if x.device != y.device:
+        raise InputError(f"one cloud is on {x.device}, the other on {y.device}; move one to the other")
+    if not bool(torch.isfinite(x).all() & torch.isfinite(y).all()):
+        raise InputError("a cloud has coordinates that are NaN or infinite; drop or mend those points")
+
+
+def check_weights(weights: Tensor, n: int) -> None:
+    """Doubt the masses of n points: one a point, finite, none negative, not all zero."""
+    if not isinstance(weights, Tensor) or weights.ndim == 0 or weights.shape[-1] != n:
+        count = weights.shape[-1] if isinstance(weights, Tensor) and weights.ndim else type(weights).__name__
+        raise InputError(f"there are {count} weights for {n} points; pass one a point")
+    w = weights.detach()
+    if not bool((torch.isfinite(w) & (w >= 0)).all() & (w.sum(dim=-1) > 0).all()):
+        raise InputError("weights must be finite, none negative and not all zero")
 
 
 def masses(weights: Tensor | None, x: Tensor) -> Tensor:
@@ -48,7 +67,6 @@ def masses(weights: Tensor | None, x: Tensor) -> Tensor:
     n = x.shape[-2]
     if weights is None:
         return torch.full(x.shape[:-1], 1 / n, dtype=torch.float64, device=x.device)
-    if weights.shape[-1] != n:
-        raise InputError(f"there are {weights.shape[-1]} weights for {n} points; pass one a point")
+    check_weights(weights, n)
     w = weights.to(torch.float64)
     return (w / w.sum(dim=-1, keepdim=True)).expand(x.shape[:-1])

@@ -13,8 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from wdist.errors import InputError
-from wdist.methods.kernel import check_kernel_input, mean_power
+from wdist.methods.kernel import check_kernel_input, check_weights, mean_power
 from wdist.methods.method import Method
 from wdist.plans.line import line_distance
 from wdist.question import Question
@@ -111,8 +110,7 @@ def _levels(weights: Tensor | None, order: Tensor, x: Tensor) -> Tensor:
     n = x.shape[-1]
     if weights is None:
         return (torch.arange(1, n + 1, dtype=torch.float64, device=x.device) / n).expand(x.shape).contiguous()
-    if weights.shape[-1] != n:
-        raise InputError(f"there are {weights.shape[-1]} weights for {n} points; pass one a point")
+    check_weights(weights, n)
     masses = weights.to(torch.float64).expand(x.shape).gather(-1, order)
     ends = masses.cumsum(dim=-1)
     return ends / ends[..., -1:]

@@ -138,8 +138,9 @@ class Sinkhorn(Method):
     def _message(self, question: Question, error: float) -> str:
         if error <= self.tol:
             return f"Entropic, so not {question.name} itself, which lies in the certified bracket."
+        off = f"the marginal error is {error:.2g}" if error < 1 else "the marginals are not met at all"
         return (
-            f"the marginal error is {error:.2g} after max_iter={self.max_iter} steps, above tol={self.tol:g}."
+            f"{off} after max_iter={self.max_iter} steps, above tol={self.tol:g}."
             " Raise max_iter or blur (or epsilon)."
         )
 

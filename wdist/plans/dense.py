@@ -71,7 +71,8 @@ def solve_power(
     The unit is the largest distance, unless p is so high that the distances that matter would underflow in it. Then
     it is one that mass surely has to travel (every point's nearest partner, at most W_inf), and costs are capped: a
     capped cost only lowers the dual value, and the primal one is read from the plan without the cap, so the
-    certificate holds; a plan that uses capped pairs shows as a gap, and the unit is raised to its longest pair.
+    certificate holds; a plan that uses capped pairs shows as a gap. The unit then moves to the longest pair of
+    the plan found, up or down, until that pair is within range.
 
     Args:
         distance: Shape (n, m), finite, non-negative; overwritten.
@@ -97,10 +98,12 @@ def solve_power(
     while True:
         cost = np.minimum(distance / unit, CAP ** (1 / p)) ** p
         found = solve(cost, a, b, **options)  # type: ignore[arg-type]
-        used = distance[found.coupling.rows, found.coupling.cols]
-        if used.max() <= unit * CAP ** (1 / p):
+        longest = float(distance[found.coupling.rows, found.coupling.cols].max())
+        capped = longest > unit * CAP ** (1 / p)
+        sunk = longest > 0 and p * np.log(unit / longest) > LOG_RANGE
+        if not capped and not sunk:
             return found, unit
-        unit = float(used.max())
+        unit = longest  # sunk: a coupling within `longest` exists, so the next one uses no capped pair
 
 
 def solve(
