@@ -114,6 +114,7 @@ class TestAgreement:
         x, y = rng.standard_normal(1_000_000), 1.5 * rng.standard_normal(700_000) + 0.3
         est = wdist.estimate(x, y)
         assert est.value == pytest.approx(scipy.stats.wasserstein_distance(x, y), rel=1e-9)
+        assert est.value == pytest.approx(float(ot.emd2_1d(x, y, metric="minkowski", p=1)), rel=1e-9)
         assert est.bound is wdist.Bound.EXACT
 
     @pytest.mark.parametrize("name", wdist.datasets.pairs())
