@@ -54,6 +54,19 @@ class TestKnownAnswers:
         a = wdist.estimate([1, 1, 1, 4], [4, 1], weights_b=[0.25, 0.75])
         assert a.value == pytest.approx(0, abs=1e-15)
 
+    def test_weights_of_repeated_points_add_up(self):
+        apart = wdist.estimate([0, 0, 1, 1, 1, 1, 5], [0, 3], weights_a=np.array([1, 2, 4, 1, 2, 3, 2]) / 15)
+        merged = wdist.estimate([0, 1, 5], [0, 3], weights_a=np.array([3, 10, 2]) / 15)
+        assert apart.value == pytest.approx(merged.value, rel=1e-14)
+
+    def test_collapse_to_one_atom_is_the_mean_distance_to_it(self):
+        spread = np.arange(-10, 30, 3.0)
+        assert wdist.estimate(spread, [0.0]).value == pytest.approx(np.mean(np.abs(spread)), rel=1e-14)
+        masses = np.arange(1, 15) / 105
+        assert wdist.estimate(spread, [0.0], weights_a=masses).value == pytest.approx(
+            np.abs(spread) @ masses, rel=1e-14
+        )
+
     def test_zero_weight_is_absent(self):
         with_ghost = wdist.estimate([1, 2, 100000], [1, 1], weights_a=[0.5, 0.5, 0]).value
         assert with_ghost == wdist.estimate([1, 2], [1, 1]).value == 0.5
