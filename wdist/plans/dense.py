@@ -24,8 +24,8 @@ __all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
 Array = np.ndarray[Any, Any]
 ENGINES = ("pot", "scipy", "lapx")
 DUST = 1e-13
-LOG_RANGE = 25.0  # e^-25 of the largest cost still has five digits above rounding
-CAP = 1e8
+LOG_RANGE = 6.0  # beyond e^-6 of the largest cost, potentials of order one cost the certificate its digits
+CAP = 100.0  # in units of what mass has to travel anyway: dearer pairs hardly serve an optimal plan
 OPTIMAL, MAX_ITER_REACHED = 1, 3
 
 
