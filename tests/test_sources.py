@@ -360,3 +360,11 @@ class TestDataLoader:
         assert value(DataLoader(Stream(), batch_size=None), PLANE + 1) == value(self.of(PLANE), PLANE + 1)
         whole = DataLoader(TensorDataset(PLANE), batch_size=None, sampler=[list(range(64))])
         assert value(whole, PLANE + 1) == value(self.of(PLANE), PLANE + 1)
+
+
+def test_a_device_without_points_to_put_there_is_refused():
+    def law(n, rng):
+        return torch.randn(n, 2, generator=rng)
+
+    with pytest.raises(wdist.InputError, match="both sides are sources; have them draw on that device"):
+        wdist.estimate(law, law, method="critic", device="cpu")

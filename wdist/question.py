@@ -133,6 +133,10 @@ def ask(
         return as_source(x, name, rng)
 
     _check_columns(a, b)
+    if device is not None and is_source(a) and is_source(b):
+        raise InputError(
+            "device is for given points, and both sides are sources; have them draw on that device"
+        )
     first, second = measure(a, weights_a, "a"), measure(b, weights_b, "b")
     if isinstance(first, Samples) and isinstance(second, Samples):
         first, second = _check_pair(first, second)

@@ -124,7 +124,7 @@ class Estimate:
             head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that)"
         parts = [head]
         if self.bound is not Bound.EXACT and (bracket := self._bracket()):
-            parts.append(f"certified {bracket}")
+            parts.append(f"{self._vouched} {bracket}")
         if self.interval is not None:
             parts.append(f"interval {self.interval}")
         return "; ".join([*parts, f"by {self.method} in {_time(self.seconds)}"])
@@ -173,6 +173,13 @@ class Estimate:
     def _name(self) -> str:
         return f"W{self.p:g}"
 
+    @property
+    def _vouched(self) -> str:
+        """Bounds between samples are proved; between laws they hold at a level, for large samples."""
+        if self.target is Target.SAMPLE or self.interval is None:
+            return "certified"
+        return f"at {100 * self.interval.confidence:g} %"
+
     def _bracket(self) -> str:
         if self.lower is not None and self.upper is not None:
             return f"{_number(self.lower)} ≤ {self._name} ≤ {_number(self.upper)}"
@@ -189,7 +196,7 @@ class Estimate:
             lead = f"an estimate of {self.quantity} without a guarantee."
         else:
             lead = f"a certified {self.bound.value} bound on {self._name} {self.target.words}."
-        more = [f"Certified: {self._bracket()}."] if self._bracket() else []
+        more = [f"{self._vouched.capitalize()}: {self._bracket()}."] if self._bracket() else []
         if self.interval is not None:
             more.append(
                 f"{100 * self.interval.confidence:g} % interval from {self.interval.source} alone: {self.interval}."

@@ -1,6 +1,6 @@
 """Exact W_p between discrete measures in any dimension, a report (`Discrete`) and a differentiable kernel (`emd`).
 
-The report builds the whole n × m cost in units of its largest entry, lets an engine solve it and keeps what
+The report builds the whole n × m cost in a unit that keeps its powers in range, lets an engine solve it and keeps what
 the all-pairs certificate of `plans/dense.py` proves: if primal and dual agree to 1e-9 the answer is EXACT,
 else the bracket is handed out unconverged. For p = inf the coupling is a bottleneck assignment.
 """
