@@ -46,7 +46,10 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A coupling with its cost (`primal`), and feasible potentials (n,), (m,) with theirs (`dual` <= optimum)."""
+    """A coupling with its cost (`primal`), and feasible potentials (n,), (m,) with theirs (`dual` <= optimum).
+
+    `iterations` counts the bids of an auction; the other engines do not tell.
+    """
 
     coupling: Coupling
     potential_a: Array
@@ -54,6 +57,7 @@ class Solution:
     primal: float
     dual: float
     engine: str
+    iterations: int | None = None
 
 
 def solve_power(

@@ -1,0 +1,304 @@
+"""Nearest columns under prices, without the cost matrix: points in spatial leaves, whole leaves passed over by a bound.
+
+A reduced cost c(x, y_j) − v_j is at least the cost from x to the box of y_j's leaf less the leaf's largest v, so most
+leaves are never opened in few dimensions; in many, the bound costs one point in `LEAF`. `nearest` gives a row
+its k columns of least reduced cost and a threshold below which no other column lies; `lists` and `transform`
+do this for all rows, `lists` keeping the k columns and `transform` the least value alone (the c-transform).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+__all__ = [
+    "Array",
+    "Leaves",
+    "Lists",
+    "as_leaves",
+    "leaf_order",
+    "lists",
+    "nearest",
+    "pair_costs",
+    "transform",
+]
+
+Array = np.ndarray[Any, Any]
+LEAF = 64
+SAFE = 1 - 1e-12  # a box's bound is rounded too
+CHUNK = 2**26  # coordinates that a thread works off before it looks up
+
+
+class Leaves(NamedTuple):
+    """Points in the order of their leaves, with each leaf's box.
+
+    Attributes:
+        points: Shape (d, m): coordinate by coordinate.
+        low: Least coordinates of each leaf, (leaves, d).
+        high: Largest ones, (leaves, d).
+        start: Leaf l holds the points start[l] to start[l + 1], (leaves + 1,).
+        top: At least the largest v of each leaf, (leaves,); `nearest` tightens it as v falls.
+    """
+
+    points: Array
+    low: Array
+    high: Array
+    start: Array
+    top: Array
+
+
+class Lists(NamedTuple):
+    """For each of n rows its k columns of least reduced cost when it last looked.
+
+    Attributes:
+        cols: Shape (n, k), int32.
+        cost: Their costs (not reduced), (n, k).
+        threshold: No column outside a row's list had a smaller reduced cost then, nor has it since if v only fell: (n,).
+    """
+
+    cols: Array
+    cost: Array
+    threshold: Array
+
+
+def leaf_order(points: Array) -> tuple[Array, Array]:
+    """Order of the rows (m,), and where each leaf starts in it, by halving the widest coordinate: O(m d log m)."""
+    order, start = [], [0]
+    stack = [np.arange(len(points))]
+    while stack:
+        rows = stack.pop()
+        if len(rows) <= LEAF:
+            order.append(rows)
+            start.append(start[-1] + len(rows))
+            continue
+        part = points[rows]
+        axis = int(np.argmax(part.max(axis=0) - part.min(axis=0)))
+        half = max(LEAF, len(rows) // 2 // LEAF * LEAF)  # full leaves, but for one
+        split = np.argpartition(part[:, axis], half)
+        stack += [rows[split[half:]], rows[split[:half]]]
+    return np.concatenate(order), np.array(start)
+
+
+def as_leaves(points: Array, start: Array) -> Leaves:
+    """Box the leaves of points (m, d) that are in `leaf_order` already."""
+    low = np.minimum.reduceat(points, start[:-1], axis=0)
+    high = np.maximum.reduceat(points, start[:-1], axis=0)
+    return Leaves(np.ascontiguousarray(points.T), low, high, start, np.empty(len(start) - 1))
+
+
+def lists(
+    x: Array, leaves: Leaves, v: Array, norm: float, p: float, k: int, pool: ThreadPoolExecutor
+) -> Lists:
+    """Lists of k columns for all rows x (n, d), at potentials v (m,)."""
+    n = len(x)
+    out = Lists(np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n))
+    _set_tops(leaves, v)
+    _by_chunks(_fill_lists, n, len(v) * x.shape[1], pool, x, leaves, v, norm, p, out)
+    return out
+
+
+def transform(x: Array, leaves: Leaves, v: Array, norm: float, p: float, pool: ThreadPoolExecutor) -> Array:
+    """u_i = min_j c(x_i, y_j) − v_j over all columns, for all rows x (n, d): shape (n,)."""
+    u = np.empty(len(x))
+    _set_tops(leaves, v)
+    _by_chunks(_fill_least, len(x), len(v) * x.shape[1], pool, x, leaves, v, norm, p, u)
+    return u
+
+
+def _by_chunks(
+    kernel: Callable[..., None], n: int, width: int, pool: ThreadPoolExecutor, *arguments: Any
+) -> None:
+    """Run a kernel over slices of rows on all threads; between slices an interrupt gets through."""
+    step = max(1, min(CHUNK // width, -(-n // 4)))
+    jobs = [pool.submit(kernel, row, min(row + step, n), *arguments) for row in range(0, n, step)]
+    try:
+        for job in jobs:
+            job.result()
+    finally:
+        for job in jobs:
+            job.cancel()
+
+
+def _set_tops(leaves: Leaves, v: Array) -> None:
+    np.maximum.reduceat(v, leaves.start[:-1], out=leaves.top)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _power(total: float, norm: float, p: float) -> float:
+    """distance**p from Σ|z|² for norm 2, else from the distance itself."""
+    if norm == 2.0:
+        if p == 2.0:
+            return total
+        return np.sqrt(total) if p == 1.0 else total ** (p / 2)
+    return total if p == 1.0 else total**p
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _costs(x: Array, points: Array, first: int, last: int, norm: float, p: float, out: Array) -> None:
+    """Costs from x (d,) to the points first to last."""
+    size = last - first
+    out[:size] = 0.0
+    for t in range(points.shape[0]):
+        here, row = x[t], points[t, first:last]
+        if norm == 2.0:
+            for j in range(size):
+                gap = here - row[j]
+                out[j] += gap * gap
+        elif norm == 1.0:
+            for j in range(size):
+                out[j] += abs(here - row[j])
+        else:
+            for j in range(size):
+                out[j] = max(out[j], abs(here - row[j]))
+    if norm == 2.0 and p == 2.0:
+        return
+    for j in range(size):
+        out[j] = _power(out[j], norm, p)
+
+
+@njit(cache=True, nogil=True)
+def pair_costs(x: Array, points: Array, rows: Array, cols: Array, norm: float, p: float) -> Array:
+    """Costs from x[rows[e]] to the column cols[e], (e,)."""
+    out = np.empty(rows.size)
+    for e in range(rows.size):
+        _costs(x[rows[e]], points, cols[e], cols[e] + 1, norm, p, out[e : e + 1])
+    return out
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _bounds(x: Array, leaves: Leaves, norm: float, p: float, out: Array) -> int:
+    """Least reduced cost that a leaf may hold, (leaves,); gives the leaf where it is smallest."""
+    best = 0
+    for leaf in range(leaves.low.shape[0]):
+        total = 0.0
+        for t in range(x.size):
+            gap = max(max(leaves.low[leaf, t] - x[t], x[t] - leaves.high[leaf, t]), 0.0)
+            if norm == 2.0:
+                total += gap * gap
+            elif norm == 1.0:
+                total += gap
+            else:
+                total = max(total, gap)
+        out[leaf] = _power(total, norm, p) * SAFE - leaves.top[leaf]
+        if out[leaf] < out[best]:
+            best = leaf
+    return best
+
+
+@njit(cache=True, nogil=True)
+def nearest(
+    x: Array, leaves: Leaves, v: Array, norm: float, p: float, bound: Array, rank: Array, cost: Array,
+    reduced: Array, cols: Array,
+) -> float:  # fmt: skip
+    """Fill `cols` (k,) and `reduced` (k,) with the columns of least c − v, as a heap; gives the threshold.
+
+    `bound`, `rank` (leaves,) and `cost` (LEAF,) are room to work in. Leaves are opened from the most promising on.
+    """
+    k = cols.size
+    first = _bounds(x, leaves, norm, p, bound)
+    count, threshold, ranked = 0, np.inf, 0
+    turn = -1
+    while True:
+        if turn < 0:
+            leaf = first
+        else:
+            if turn == 0:
+                ranked = _rank(bound, first, threshold, rank)
+            if turn == ranked or bound[rank[turn]] >= threshold:
+                break
+            leaf = rank[turn]
+        turn += 1
+        begin, end = leaves.start[leaf], leaves.start[leaf + 1]
+        _costs(x, leaves.points, begin, end, norm, p, cost)
+        least, top = np.inf, -np.inf
+        for j in range(end - begin):
+            cost[j] -= v[begin + j]
+            least, top = min(least, cost[j]), max(top, v[begin + j])
+        leaves.top[leaf] = top
+        if least >= threshold:
+            continue
+        for j in range(end - begin):
+            if cost[j] < threshold:
+                if count < k:
+                    _push(reduced, cols, count, cost[j], begin + j)
+                    count += 1
+                else:
+                    _replace_top(reduced, cols, cost[j], begin + j)
+                if count == k:
+                    threshold = reduced[0]
+    return np.inf if count == v.size else threshold
+
+
+@njit(cache=True, nogil=True)
+def _rank(bound: Array, first: int, threshold: float, rank: Array) -> int:
+    """Sort the leaves that may still matter by their bounds; gives their number."""
+    count = 0
+    for leaf in range(bound.size):
+        if bound[leaf] < threshold and leaf != first:
+            i = count
+            while i > 0 and bound[rank[i - 1]] > bound[leaf]:
+                rank[i] = rank[i - 1]
+                i -= 1
+            rank[i] = leaf
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _push(key: Array, item: Array, at: int, new: float, what: int) -> None:
+    """Add to a heap whose largest key is first."""
+    while at > 0 and key[(at - 1) >> 1] < new:
+        up = (at - 1) >> 1
+        key[at], item[at] = key[up], item[up]
+        at = up
+    key[at], item[at] = new, what
+
+
+@njit(cache=True, nogil=True)
+def _replace_top(key: Array, item: Array, new: float, what: int) -> None:
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= key.size:
+            break
+        if child + 1 < key.size and key[child + 1] > key[child]:
+            child += 1
+        if key[child] <= new:
+            break
+        key[at], item[at] = key[child], item[child]
+        at = child
+    key[at], item[at] = new, what
+
+
+@njit(cache=True, nogil=True)
+def _fill_lists(
+    first: int, last: int, x: Array, leaves: Leaves, v: Array, norm: float, p: float, out: Lists
+) -> None:
+    count = leaves.low.shape[0]
+    bound, rank, cost = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
+    for i in range(first, last):
+        out.threshold[i] = nearest(x[i], leaves, v, norm, p, bound, rank, cost, out.cost[i], out.cols[i])
+        for s in range(out.cols.shape[1]):
+            out.cost[i, s] += v[out.cols[i, s]]
+
+
+@njit(cache=True, nogil=True)
+def _fill_least(
+    first: int, last: int, x: Array, leaves: Leaves, v: Array, norm: float, p: float, u: Array
+) -> None:
+    count = leaves.low.shape[0]
+    bound, cost = np.empty(count), np.empty(2 * LEAF)
+    for i in range(first, last):
+        best = _bounds(x[i], leaves, norm, p, bound)
+        u[i] = np.inf
+        for turn in range(-1, count):
+            leaf = best if turn < 0 else turn
+            if bound[leaf] < u[i]:
+                begin, end = leaves.start[leaf], leaves.start[leaf + 1]
+                _costs(x[i], leaves.points, begin, end, norm, p, cost)
+                for j in range(end - begin):
+                    u[i] = min(u[i], cost[j] - v[begin + j])
