@@ -43,7 +43,9 @@ def test_rounding_leaves_a_coupling_alone_and_turns_nothing_into_the_product():
     _, _, a, b, cost, _ = problem(0)
     coupling = torch.from_numpy(ot.emd(a.numpy(), b.numpy(), cost.numpy()))
     torch.testing.assert_close(dense(round_to_coupling(Matrix(coupling), a, b)), coupling, rtol=0, atol=1e-16)
-    torch.testing.assert_close(dense(round_to_coupling(Matrix(torch.zeros_like(cost)), a, b)), torch.outer(a, b))
+    torch.testing.assert_close(
+        dense(round_to_coupling(Matrix(torch.zeros_like(cost)), a, b)), torch.outer(a, b)
+    )
 
 
 def test_rounding_by_hand():
@@ -97,7 +99,10 @@ def test_a_plan_from_noisy_potentials_is_better_than_the_gibbs_formula_and_the_p
         return round_to_coupling(plan, a, b).cost(Matrix(cost)) / exact
 
     formula = torch.exp((u[:, None] + v - cost) / epsilon) * a[:, None] * b
-    ours, product = cost_of(plan_from_potentials(u, v, Matrix(cost), a, b, epsilon)), cost_of(Matrix(torch.outer(a, b)))
+    ours, product = (
+        cost_of(plan_from_potentials(u, v, Matrix(cost), a, b, epsilon)),
+        cost_of(Matrix(torch.outer(a, b))),
+    )
     assert 1 < ours < 0.6 * cost_of(Matrix(formula)) < 0.6 * product
 
 

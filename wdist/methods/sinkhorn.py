@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wdist.costs import METRICS, Metric, centred
+from wdist.costs import METRICS, centred
 from wdist.errors import InputError, NotConvergedError
 from wdist.methods.kernel import check_kernel_input, masses
 from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
-from wdist.plans.entropic import Entropic, entropic_potentials
+from wdist.plans.entropic import MEMORY, Entropic, entropic_potentials
 from wdist.plans.envelope import entropic_value
-from wdist.plans.pairs import TINY, Powers, Squares, fits, ground_cost, row_blocks
+from wdist.plans.pairs import TINY, Powers, Squares, block_bytes, ground_cost, held_bytes, row_blocks
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
@@ -75,7 +76,7 @@ class Sinkhorn(Method):
 
     name: ClassVar[str] = "sinkhorn"
     when: ClassVar[str] = "a smooth stand-in for W_p, as a loss or on a GPU; with a bracket around W_p"
-    cost: ClassVar[str] = "O((n + m)^2) memory, some 100 passes over it: 2000 x 2000 in a second or two"
+    cost: ClassVar[str] = "some 100 passes over all pairs, which are held where small: 5000 x 5000 in seconds"
     besides: ClassVar[str] = "entropic: near W_p, not W_p itself"
     draws: ClassVar[int | None] = 2000
 
@@ -95,20 +96,26 @@ class Sinkhorn(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Count the cross cost, held throughout, three more matrices of the largest size, and small change."""
+        """Count the matrices that are held, the largest kernel in both precisions, blocks and small change."""
         n, m = question.sizes
-        return 8 * (2 * n * m + 3 * max(n, m) ** 2 + 64 * (n + m))
+        square = (max(n, m),) * 2
+        held = held_bytes((n, m)) + held_bytes(square) + held_bytes(square, torch.float32)
+        if question.metric != "euclidean" or question.p != 2:
+            held += held_bytes(square)  # the cost of a self term
+        blocks = 8 * max(block_bytes(question.device), 8 * max(n, m))
+        return held + blocks + 8 * (n + m) * (6 * question.dim + 2 * MEMORY + 40)
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Solve three entropic problems; bound W_p by the potentials and the rounded plan of the first."""
         p, metric = question.p, question.metric
         a, b = (measure.weights for measure in question.samples)
         x, y, scale, native = _in_units(question)
-        longest = float(Powers(x, y, metric, 1.0, native).largest()) or 1.0
+        gaps = ground_cost(x, y, metric, 1.0, native)
+        longest = float(gaps.largest()) or 1.0
         unit = scale * longest  # the costs are in [0, 1], and no power is lost to over- or underflow
         power = float(torch.tensor(unit, dtype=torch.float64) ** p)  # inf where it must be
-        cost = ground_cost(x, y, metric, p, native, longest)
-        truth = Powers(x, y, metric, p, native, longest) if isinstance(cost, Squares) else cost
+        truth = gaps.raised(p, longest)
+        cost = Squares(x, y, longest) if metric == "euclidean" and p == 2 else truth
         mean = float(sum(a[rows] @ truth.block(rows) @ b for rows in row_blocks(truth)))
         epsilon = self.blur**2 * mean if self.epsilon is None else self.epsilon / power
         epsilon = epsilon or 1.0  # all points are one
@@ -227,15 +234,17 @@ def _solve(
     guess: tuple[Tensor, Tensor] | None = None,
 ) -> Entropic:  # fmt: skip
     """Solve from potentials that may be right, at once where they are, else by lowering epsilon."""
-    limits = {"tol": options.tol, "max_iter": options.max_iter}
+    solve = partial(entropic_potentials, cost, a, b, epsilon, tol=options.tol)
     with torch.no_grad():
         if guess is None:  # a self term: quickly from zero, since its kernel's diagonal is one
-            return entropic_potentials(cost, a, b, epsilon, **limits, guess=(0 * a, 0 * b))
-        hint = entropic_potentials(cost, a, b, epsilon, tol=options.tol, max_iter=HINT_STEPS, guess=guess)
+            return solve(max_iter=options.max_iter, guess=(torch.zeros_like(a), torch.zeros_like(b)))
+        hint = solve(max_iter=HINT_STEPS, guess=guess)
         done = hint.error <= options.tol  # (...)
         if bool(done.all()):
             return hint
-        late = entropic_potentials(cost, a, b, epsilon, **limits)
+        late = solve(max_iter=options.max_iter)
         u, v = (torch.where(done[..., None], *pair) for pair in ((hint.u, late.u), (hint.v, late.v)))
-        error, value = (torch.where(done, *pair) for pair in ((hint.error, late.error), (hint.value, late.value)))
+        error, value = (
+            torch.where(done, *pair) for pair in ((hint.error, late.error), (hint.value, late.value))
+        )
         return Entropic(u, v, error, hint.iterations + late.iterations, value)

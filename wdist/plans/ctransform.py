@@ -100,4 +100,3 @@ def dual_bound(
 def _powers(blocks: Iterable[tuple[slice, Tensor]], p: float) -> Iterable[tuple[slice, Tensor]]:
     for rows, block in blocks:
         yield rows, block if p == 1 else block**p
-

@@ -18,7 +18,7 @@ from torch import Tensor
 from wdist.plans.gibbs import Gibbs
 from wdist.plans.pairs import Cost
 
-__all__ = ["Entropic", "entropic_potentials", "entropic_value"]
+__all__ = ["Entropic", "entropic_potentials"]
 
 SHRINK = 0.25  # of epsilon from one level to the next
 ROUGH = 3e-4, 300  # marginal error and steps that end a level on the way

@@ -30,7 +30,7 @@ def entropic_value(cost: Powers, a: Tensor, b: Tensor, found: Entropic, epsilon:
         found: Potentials from `entropic_potentials`; the gradient is as exact as their marginals.
         epsilon: Strength of the entropy, in the unit of the cost.
     """
-    value: Tensor = _Value.apply(cost.x, cost.y, a, b, cost, found, epsilon)
+    value: Tensor = _Value.apply(cost.x, cost.y, a, b, cost, found, epsilon)  # type: ignore[no-untyped-call]
     return value
 
 

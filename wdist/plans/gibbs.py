@@ -47,9 +47,10 @@ class Gibbs:
             base, walk = self._base, iter([(slice(None), self._kernel)])
         else:
             base, walk = w, self.blocks(w, level, hold=self._worth_holding())
-        n, m = self._cost.shape[-2:]
+        n = self._cost.shape[-2]
         heavy = marginals * (w - base).exp()
-        left, right = heavy.to(self._dtype).split([n, m], dim=-1)
+        narrow = heavy.to(self._dtype)
+        left, right = narrow[..., :n], narrow[..., n:]
         sums = torch.zeros_like(heavy)
         for rows, kernel in walk:
             sums[..., :n][..., rows] = (kernel @ right[..., None])[..., 0]

@@ -16,7 +16,20 @@ from torch import Tensor
 
 from wdist.costs import Metric, distances
 
-__all__ = ["Cost", "Matrix", "Pairs", "Powers", "Squares", "Writer", "dense", "fits", "ground_cost", "row_blocks"]
+__all__ = [
+    "Cost",
+    "Matrix",
+    "Pairs",
+    "Powers",
+    "Squares",
+    "Writer",
+    "block_bytes",
+    "dense",
+    "fits",
+    "ground_cost",
+    "held_bytes",
+    "row_blocks",
+]
 
 BLOCK_BYTES = {"cpu": 4 * 2**20, "cuda": 128 * 2**20}  # a block stays in the cache, or fills the GPU
 KEPT_BYTES = 512 * 2**20  # the largest matrix held because that is quicker than to compute it anew
@@ -50,7 +63,11 @@ class Cost(Pairs):
     def exponents(self, w: Tensor, level: Tensor, dtype: torch.dtype) -> Writer:
         """Give what writes w_i + w_j − c_ij/level for some rows; w = (u, v)/level, (..., n + m), level (..., 1)."""
         n = self.shape[-2]
-        rows_w, columns_w, level = w[..., :n, None].to(dtype), w[..., None, n:].to(dtype), level[..., None].to(dtype)
+        rows_w, columns_w, level = (
+            w[..., :n, None].to(dtype),
+            w[..., None, n:].to(dtype),
+            level[..., None].to(dtype),
+        )
 
         def write(rows: slice, out: Tensor) -> None:
             out.copy_(self.block(rows)).div_(-level).add_(rows_w[..., rows, :]).add_(columns_w)
@@ -66,6 +83,7 @@ class Matrix(Cost):
         self._entries = entries
 
     def block(self, rows: slice) -> Tensor:
+        """Entries of some rows, (..., k, m)."""
         return self._entries[..., rows, :]
 
 
@@ -83,9 +101,21 @@ class Powers(Cost):
     def hold(self) -> None:
         """Compute the whole matrix now and keep it: differences take longer than all that is done with them."""
         with torch.no_grad():
-            self._held = dense(self)
+            whole = callable(self._metric)  # a metric of the user's own is called once
+            self._held = self._between(self.x, self.y) if whole else dense(self)
+
+    def raised(self, p: float, unit: float) -> Powers:
+        """(these distances / unit)**p; takes over the matrix where one is held."""
+        assert self._p == self._unit == 1
+        out = Powers(self.x, self.y, self._metric, p, self._native, unit)
+        if self._held is not None:
+            for rows in row_blocks(self):
+                self._held[..., rows, :] = out._power(self._held[..., rows, :])
+        out._held, self._held = self._held, None
+        return out
 
     def block(self, rows: slice) -> Tensor:
+        """Entries of some rows, (..., k, m)."""
         if self._held is not None:
             return self._held[..., rows, :]
         return self._between(self.x[..., rows, :], self.y)
@@ -98,7 +128,10 @@ class Powers(Cost):
         return to_x, to_y
 
     def _between(self, x: Tensor, y: Tensor) -> Tensor:
-        gaps = distances(x, y, self._metric, self._native) / self._unit
+        return self._power(distances(x, y, self._metric, self._native))
+
+    def _power(self, gaps: Tensor) -> Tensor:
+        gaps = gaps / self._unit
         if self._p == 1:
             return gaps
         return torch.where(gaps > 0, (gaps**self._p).clamp_min(TINY), 0.0)  # no power is lost to underflow
@@ -116,11 +149,13 @@ class Squares(Powers):
         self._squares = torch.cat([(z * z).sum(-1) for z in (self.x, self.y)], dim=-1)  # (..., n + m)
 
     def block(self, rows: slice) -> Tensor:
+        """Entries of some rows, (..., k, m): |x|² + |y|² − 2 x·y."""
         n = self.shape[-2]
         product = (self.x[..., rows, :] @ self.y.mT).mul_(-2)
         return product.add_(self._squares[..., :n][..., rows, None]).add_(self._squares[..., None, n:])
 
     def extent(self) -> Tensor:
+        """Bound what the product adds up, (...)."""
         n = self.shape[-2]
         return self._squares[..., :n].amax(dim=-1) + self._squares[..., n:].amax(dim=-1)
 
@@ -154,25 +189,38 @@ def ground_cost(
     if metric == "euclidean" and p == 2:
         return Squares(x, y, unit)
     cost = Powers(x, y, metric, p, native, unit)
-    if fits(cost.shape, torch.float64):
+    if fits(cost.shape):
         cost.hold()
     return cost
 
 
-def fits(shape: tuple[int, ...], dtype: torch.dtype) -> bool:
+def fits(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> bool:
     """Tell whether a matrix is small enough to be held: `KEPT_BYTES`, the one rule for all of them."""
     return dtype.itemsize * math.prod(shape) <= KEPT_BYTES
+
+
+def held_bytes(shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> int:
+    """Predict what a matrix takes: itself where it fits, else nothing that lasts."""
+    return dtype.itemsize * math.prod(shape) if fits(shape, dtype) else 0
 
 
 def row_blocks(pairs: Pairs, dtype: torch.dtype = torch.float64) -> Iterator[slice]:
     """Cut the rows so that a block of all of a batch takes `BLOCK_BYTES`."""
     n = pairs.shape[-2]
     row = dtype.itemsize * math.prod(pairs.shape) // n
-    step = max(1, BLOCK_BYTES.get(pairs.device.type, BLOCK_BYTES["cuda"]) // row)
+    step = max(1, block_bytes(pairs.device) // row)
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
 
+def block_bytes(device: torch.device) -> int:
+    """Size of a block on a device."""
+    return BLOCK_BYTES["cpu" if device.type == "cpu" else "cuda"]
+
+
 def dense(pairs: Pairs) -> Tensor:
     """Build the whole matrix, (..., n, m)."""
-    return torch.cat([pairs.block(rows) for rows in row_blocks(pairs)], dim=-2)
+    out = torch.empty(pairs.shape, dtype=torch.float64, device=pairs.device)
+    for rows in row_blocks(pairs):
+        out[..., rows, :] = pairs.block(rows)
+    return out

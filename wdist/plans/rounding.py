@@ -23,6 +23,7 @@ class Coupling(Pairs):
         self._plan, self._factors, self._rest = plan, factors, rest
 
     def block(self, rows: slice) -> Tensor:
+        """Entries of some rows, (k, m)."""
         (f, g), (r, s) = self._factors, self._rest
         return (self._plan.block(rows) * f[rows, None]).mul_(g).addr_(r[rows], s)
 
@@ -39,6 +40,7 @@ class GibbsPlan(Pairs):
         self._write = [cost.exponents(w, level, torch.float64) for w in pairs]
 
     def block(self, rows: slice) -> Tensor:
+        """Entries of some rows, (k, m)."""
         total = torch.zeros((rows.stop - rows.start, self.shape[-1]), dtype=torch.float64, device=self.device)
         part = torch.empty_like(total)
         for write in self._write:
@@ -110,7 +112,10 @@ def plan_from_potentials(u: Tensor, v: Tensor, cost: Cost, a: Tensor, b: Tensor,
     """
     level = torch.full_like(a[:1], epsilon)
     u_next, v_next = _soft_transforms(u / epsilon, v / epsilon, cost, a, b, level)
-    u_next, v_next = u_next - a @ u_next, v_next - b @ v_next  # blind to constants, and small numbers round less
+    u_next, v_next = (
+        u_next - a @ u_next,
+        v_next - b @ v_next,
+    )  # blind to constants, and small numbers round less
     u_last, v_last = _soft_transforms(u_next, v_next, cost, a, b, level)
     masses = torch.cat([a, b]).log()
     pairs = torch.cat([u_last, v_next]) + masses, torch.cat([u_next, v_last]) + masses
