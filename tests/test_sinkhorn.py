@@ -379,7 +379,12 @@ def test_what_it_refuses():
         sinkhorn_divergence(x, y, epsilon=1.0, weights_x=torch.ones(7))
 
 
-def test_memory_is_counted_by_the_matrix():
-    rng = as_rng(0)
-    question = ask(np.zeros((100, 2)), np.zeros((50, 2)), rng=rng)
-    assert Sinkhorn().memory(question) == 8 * (2 * 100 * 50 + 3 * 100**2 + 64 * 150)
+def test_memory_counts_the_matrices_that_are_held():
+    def need(n, m, **options):
+        return Sinkhorn().memory(ask(np.zeros((n, 2)), np.zeros((m, 2)), rng=as_rng(0), **options))
+
+    pairs = 4000 * 4000 - 400 * 400
+    assert need(4000, 4000, p=2) - need(400, 400, p=2) == pytest.approx((8 + 8 + 4) * pairs, rel=0.03)
+    assert need(4000, 4000, p=1) - need(400, 400, p=1) == pytest.approx((8 + 8 + 8 + 4) * pairs, rel=0.03)
+    assert need(4000, 400, p=2) - need(400, 400, p=2) > 12 * pairs  # a self term has the larger cloud twice
+    assert need(20000, 20000) < 2**26 + 20000 * 5000

@@ -38,15 +38,18 @@ class GibbsPlan(Pairs):
     def __init__(self, cost: Cost, pairs: tuple[Tensor, Tensor], level: Tensor) -> None:
         self.shape, self.device = cost.shape, cost.device
         self._write = [cost.exponents(w, level, torch.float64) for w in pairs]
+        self._rooms = torch.empty((2, 0, cost.shape[-1]), dtype=torch.float64, device=cost.device)
 
     def block(self, rows: slice) -> Tensor:
-        """Entries of some rows, (k, m)."""
-        total = torch.zeros((rows.stop - rows.start, self.shape[-1]), dtype=torch.float64, device=self.device)
-        part = torch.empty_like(total)
-        for write in self._write:
+        """Entries of some rows, (k, m); they last until the next block."""
+        count = rows.stop - rows.start
+        if count > self._rooms.shape[1]:
+            self._rooms = self._rooms.new_empty((2, count, self.shape[-1]))
+        parts = self._rooms[:, :count]
+        for write, part in zip(self._write, parts, strict=True):
             write(rows, part)
-            total.add_(part.exp_(), alpha=0.5)
-        return total
+            part.exp_()
+        return parts[0].add_(parts[1]).mul_(0.5)
 
 
 def round_to_coupling(plan: Pairs, a: Tensor, b: Tensor) -> Coupling:
