@@ -149,12 +149,8 @@ def test_a_batch_in_blocks_with_its_gradient(monkeypatch):
     torch.testing.assert_close(out[0], out[1], rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("p", [1, 2])
-def test_single_precision_leads_and_double_decides(p, monkeypatch):
-    x, y, a, b = clouds(4, 60, 50)
-    cost = ground_cost(x, y, "euclidean", p)
-    solve = {"epsilon": 0.05 * float(dense(cost).mean()), "max_iter": 3000}
-    plain = entropic_potentials(cost, a, b, tol=1e-11, **solve)
+def spied(monkeypatch):
+    """Let single precision lead on small problems too, and list what works at each level."""
     used = []
 
     def spy(kernel, *rest, inner=entropic._at_level):
@@ -163,6 +159,16 @@ def test_single_precision_leads_and_double_decides(p, monkeypatch):
 
     monkeypatch.setattr(entropic, "SINGLE_PAIRS", 0)
     monkeypatch.setattr(entropic, "_at_level", spy)
+    return used
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_single_precision_leads_and_double_decides(p, monkeypatch):
+    x, y, a, b = clouds(4, 60, 50)
+    cost = ground_cost(x, y, "euclidean", p)
+    solve = {"epsilon": 0.05 * float(dense(cost).mean()), "max_iter": 3000}
+    plain = entropic_potentials(cost, a, b, tol=1e-11, **solve)
+    used = spied(monkeypatch)
     led = entropic_potentials(cost, a, b, tol=1e-11, **solve)
     assert torch.float32 in used
     assert used[-1] is torch.float64
@@ -177,10 +183,11 @@ def test_single_precision_leads_and_double_decides(p, monkeypatch):
 
 
 def test_single_precision_is_left_where_it_cannot_see_epsilon(monkeypatch):
-    monkeypatch.setattr(entropic, "SINGLE_PAIRS", 0)
+    used = spied(monkeypatch)
     x, _, a, _ = clouds(5)
     far = Squares(1e4 * x, 1e4 * x + 1)
     found = entropic_potentials(far, a, a, 0.5, tol=1e-8, max_iter=50, guess=(0 * a, 0 * a))
+    assert set(used) == {torch.float64}
     assert float(found.error) <= 1e-8
     assert float(found.value) == pytest.approx(
         3 - 0.5 * float(a @ a.log()), rel=1e-6

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from wdist import costs
+from wdist.plans import pairs
 from wdist.plans.ctransform import c_transform, dual_bound
 from wdist.plans.entropic import entropic_potentials
 from wdist.plans.pairs import Matrix, dense
@@ -46,6 +47,18 @@ def test_rounding_leaves_a_coupling_alone_and_turns_nothing_into_the_product():
     torch.testing.assert_close(
         dense(round_to_coupling(Matrix(torch.zeros_like(cost)), a, b)), torch.outer(a, b)
     )
+
+
+def test_rounding_in_blocks_of_rows_is_rounding(monkeypatch):
+    _, _, a, b, cost, _ = problem(0)
+    gen = torch.Generator().manual_seed(0)
+    plan = torch.outer(a, b) * 3 * torch.rand(40, 30, generator=gen, dtype=torch.float64)
+    whole = round_to_coupling(Matrix(plan), a, b)
+    dense_one, its_cost = dense(whole), whole.cost(Matrix(cost))
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", {"cpu": 8 * 30 * 7})
+    blocks = round_to_coupling(Matrix(plan), a, b)
+    torch.testing.assert_close(dense(blocks), dense_one, rtol=1e-12, atol=1e-16)
+    assert blocks.cost(Matrix(cost)) == pytest.approx(its_cost, rel=1e-13)
 
 
 def test_rounding_by_hand():
