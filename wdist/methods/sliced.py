@@ -206,16 +206,20 @@ def projected_distances(
     centre = a.points.mean(dim=0, dtype=torch.float64)
     x, y = ((m.points.to(torch.float64) - centre).to(dtype) for m in (a, b))
     uniform = a.uniform and b.uniform
-    blocks = torch.split(directions.to(dtype), max(2, BLOCK_BYTES // (8 * (len(x) + len(y)))))
+    size = max(2, BLOCK_BYTES // (x.element_size() * (len(x) + len(y))))
+    blocks = torch.split(directions.to(dtype), size)
     if x.device.type != "cpu":
         wx, wy = (None, None) if uniform else (a.weights, b.weights)
         parts = [wasserstein_1d(t @ x.mT, t @ y.mT, p=p, weights_x=wx, weights_y=wy) for t in blocks]
         return np.asarray(torch.cat(parts).double().cpu())
     masses = None if uniform else (a.weights.numpy(), b.weights.numpy())
     distances: list[float] = []
+    first, second = (points.new_empty((len(blocks[0]), len(points))) for points in (x, y))  # reused
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # sorting lets go of the interpreter
         for block in blocks:
-            rows = zip((block @ x.mT).numpy(), (block @ y.mT).numpy(), strict=True)
+            torch.mm(block, x.mT, out=first[: len(block)])
+            torch.mm(block, y.mT, out=second[: len(block)])
+            rows = zip(first[: len(block)].numpy(), second[: len(block)].numpy(), strict=True)
             distances += pool.map(lambda row: line_distance(row[0], row[1], p, masses), rows)
     return np.array(distances)
 
