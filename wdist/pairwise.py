@@ -152,20 +152,25 @@ def _entries(given: Any, weights: Any, name: str, weights_name: str) -> list[_En
     if not given:
         raise InputError(f"{name} is empty; pass at least one set")
     labels = list(given) if isinstance(given, Mapping) else list(range(len(given)))
-    if weights is None:
-        masses = {}
-    elif isinstance(given, Mapping):
+    kind = type(weights).__name__
+    masses: Mapping[Any, Any] = {}
+    if isinstance(given, Mapping) and weights is not None:
         if not isinstance(weights, Mapping):
-            raise InputError(f"{name} is a dict and {weights_name} is none; pass a dict with the same names")
+            raise InputError(
+                f"{name} is a dict and {weights_name} is a {kind}; pass a dict with the same names"
+            )
         if unknown := [key for key in weights if key not in given]:
             raise InputError(f"{weights_name} has the name {unknown[0]!r}, which {name} has not")
-        masses = dict(weights)
-    else:
-        if not isinstance(weights, (list, tuple)) or len(weights) != len(given):
-            count = len(weights) if isinstance(weights, (list, tuple)) else f"a {type(weights).__name__}"
+        masses = weights
+    elif weights is not None:
+        if not isinstance(weights, (list, tuple)):
             raise InputError(
-                f"{weights_name} is {count} for {len(given)} sets; pass a list with the masses of each set, "
-                "None for equal masses"
+                f"{weights_name} is a {kind}; pass a list with the masses of each set, None for equal masses"
+            )
+        if len(weights) != len(given):
+            raise InputError(
+                f"{weights_name} has {len(weights)} entries for {len(given)} sets; "
+                "pass one for each, None for equal masses"
             )
         masses = dict(enumerate(weights))
     return [

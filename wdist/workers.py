@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -99,8 +100,17 @@ def _carried_out(
     try:
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     except ValueError:
-        parallel = Parallel(n_jobs=n_jobs)
-    yield from parallel(calls)
+        yield from Parallel(n_jobs=n_jobs)(calls)
+        return
+    results = parallel(calls)
+    try:
+        # `yield from` would close `results` itself, out of reach of the filter below
+        for result in results:  # noqa: UP028
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+            results.close()
 
 
 def _packed(s: Samples) -> tuple[Any, Any, tuple[Any, ...]]:
