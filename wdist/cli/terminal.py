@@ -72,7 +72,8 @@ def progress(text: str) -> Status:
 def bar(text: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on stderr, moved by calls with (done, in all); gone when the body is through."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as shown:
+    console = Console(stderr=True, markup=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(text, total=None)
         yield lambda done, count: shown.update(task, completed=done, total=count)
 
