@@ -23,6 +23,7 @@ from wdist.methods import (
 from wdist.pairwise import pairwise
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.sources import Source
+from wdist.validation import ValidationReport, validate
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ __all__ = [
     "Sliced",
     "Source",
     "Target",
+    "ValidationReport",
     "WdistError",
     "WdistWarning",
     "__version__",
@@ -60,4 +62,5 @@ __all__ = [
     "pairwise",
     "sampling_floor",
     "truth",
+    "validate",
 ]
