@@ -8,21 +8,21 @@ again, so a small figure is a lower one.
 from __future__ import annotations
 
 import ctypes
-import gc
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["METHOD", "Metered", "metered"]
 
 METHOD = (
-    "Time is wall time, after a first run where that took under half a second. Memory is the peak of resident "
+    "Time is wall time, after a first run where that took under a second. Memory is the peak of resident "
     "memory (VmHWM, set back before the call) above what was resident before; inputs are not in it."
 )
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-QUICK = 0.5
+QUICK = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,8 @@ def _once(call: Callable[[], float]) -> Metered:
 
 def _reset() -> int | None:
     """Give freed memory back, set the high-water mark to what is left, and say how much that is."""
-    gc.collect()
-    try:
+    with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):  # another C library
-        pass
     try:
         CLEAR.write_text("5")
     except OSError:

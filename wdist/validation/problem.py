@@ -28,7 +28,7 @@ STRENGTH = 0.05  # of the mean cost: the entropy at which every peer converges i
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Two weighted clouds and an order.
+    """Two weighted clouds, without points of no mass, and an order.
 
     Attributes:
         x: Shape (n, d).
@@ -53,7 +53,7 @@ class Problem:
     @property
     def dim(self) -> int:
         """Number of coordinates of a point."""
-        return self.x.shape[1]
+        return int(self.x.shape[1])
 
     @property
     def pairs(self) -> int:
@@ -78,5 +78,7 @@ def pose(question: Question, rng: Rng) -> Problem:
     unit = float(max(np.abs(x).max(), np.abs(y).max())) or 1.0
     directions: Any = rng.numpy.normal(size=(PROJECTIONS if question.dim > 1 else 1, question.dim))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    masses = a.weights.numpy(), b.weights.numpy()
-    return Problem(x / unit, y / unit, *masses, question.p, unit, question.matched, directions)
+    at_x, at_y = (m.weights.numpy() for m in (a, b))
+    heavy_x, heavy_y = at_x > 0, at_y > 0
+    points = x[heavy_x] / unit, y[heavy_y] / unit
+    return Problem(*points, at_x[heavy_x], at_y[heavy_y], question.p, unit, question.matched, directions)

@@ -19,12 +19,12 @@ from wdist.validation.cases import Case, bundled
 from wdist.validation.metering import Metered, metered
 from wdist.validation.peers import PEERS, Peer, Reference
 from wdist.validation.problem import Problem, pose
-from wdist.validation.quantities import QUANTITIES, Quantity
+from wdist.validation.quantities import QUANTITIES, SLICED, Quantity
 from wdist.validation.report import PeerFound, Row, ValidationReport, Verdict, relative
 
 __all__ = ["validate"]
 
-SINGLE = 1e-5  # tolerance at least, where the points are float32
+SINGLE = 1e-5  # tolerance at least, where wdist computes in float32
 ORDERS = (1.0, 2.0)
 TINY = 1e-12  # of the data's reach: differences below it are rounding, however small the distance
 
@@ -138,10 +138,10 @@ def _row(
 ) -> Row:  # fmt: skip
     """Compare one answer of ours, None where the problem is too large for the peer, with the peer's."""
     tolerance = reference.tolerance or reference.quantity.tolerance
-    if any(measure.points.dtype == torch.float32 for measure in question.samples):
+    if _in_single(reference.quantity, question):
         tolerance = max(tolerance, SINGLE)
     row: dict[str, Any] = {
-        "case": case, "quantity": reference.quantity.name.format(p=f"{problem.p:g}"), "peer": peer.name,
+        "case": case, "quantity": reference.quantity.label(problem.p), "peer": peer.name,
         "call": reference.call, "tolerance": tolerance,
     }  # fmt: skip
     if ours is None:
@@ -157,6 +157,7 @@ def _row(
         ):  # what a peer warns of is found out by its reference, or seen in the value
             warnings.simplefilter("ignore")
             theirs = metered(lambda: problem.unit * reference.answer(problem))
+            reference.check(problem)
     except NotConvergedError as error:
         return Row(**row, verdict=Verdict.UNCONVERGED, reason=str(error))
     except Exception as error:  # a peer's fault must not take the report down
@@ -168,6 +169,12 @@ def _row(
     near = difference <= tolerance or abs(ours.value - theirs.value) <= TINY * problem.unit
     verdict = Verdict.AGREES if near else Verdict.DISAGREES
     return Row(**row, verdict=verdict, reference=theirs.value, difference=difference)
+
+
+def _in_single(quantity: Quantity, question: Question) -> bool:
+    """Tell whether wdist computes in the points' own float32, as it does on lines; the rest is in float64."""
+    single = all(measure.points.dtype == torch.float32 for measure in question.samples)
+    return single and (quantity is SLICED or question.dim == 1)
 
 
 def _environment() -> dict[str, str]:

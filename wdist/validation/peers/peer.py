@@ -32,6 +32,7 @@ class Reference:
         answer: Asks it, and translates: the p-th root, in the problem's units. Raises `NotConvergedError` where
             the peer stopped short.
         applies: Which problems it can be asked, besides those that have the quantity.
+        check: Raises `NotConvergedError` where the peer stopped short and `answer` cannot tell; not in its time.
         most_pairs: Largest n·m that it is asked; None for any.
         tolerance: Relative difference that counts as agreement, where the peer is less exact than the quantity.
     """
@@ -40,6 +41,7 @@ class Reference:
     quantity: Quantity
     answer: Callable[[Problem], float]
     applies: Callable[[Problem], bool] = lambda _: True
+    check: Callable[[Problem], None] = lambda _: None
     most_pairs: int | None = None
     tolerance: float | None = None
 
