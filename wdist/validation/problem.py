@@ -1,11 +1,12 @@
 """One pair of samples in the conventions that all peers are asked in.
 
-Points are float64, centred, in units of their largest coordinate: peers lose digits to a common offset, and
+Points are float64, centred, and at most one in every coordinate: peers lose digits to a common offset, and
 some stop by absolute thresholds. Whatever has the unit of the data is multiplied back by `unit`.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,7 +76,8 @@ def pose(question: Question, rng: Rng) -> Problem:
     """Bring a question about two clouds to the peers' conventions."""
     a, b = question.samples
     x, y = (t.numpy() for t in centred(a.points, b.points))
-    unit = float(max(np.abs(x).max(), np.abs(y).max())) or 1.0
+    reach = float(max(np.abs(x).max(), np.abs(y).max()))
+    unit = 2.0 ** math.frexp(reach)[1]  # a power of two, so that dividing by it rounds nothing
     directions: Any = rng.numpy.normal(size=(PROJECTIONS if question.dim > 1 else 1, question.dim))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     at_x, at_y = (m.weights.numpy() for m in (a, b))

@@ -26,7 +26,7 @@ __all__ = ["validate"]
 
 SINGLE = 1e-5  # tolerance at least, where wdist computes in float32
 ORDERS = (1.0, 2.0)
-TINY = 1e-12  # of the data's reach: differences below it are rounding, however small the distance
+TINY = 1e-14  # difference of p-th powers, in the problem's units, that is rounding however small the distance
 
 
 def validate(
@@ -166,8 +166,9 @@ def _row(
     if not math.isfinite(theirs.value):
         return Row(**row, verdict=Verdict.FAILED, reason=f"it returned {theirs.value}")
     difference = relative(ours.value, theirs.value)
-    near = difference <= tolerance or abs(ours.value - theirs.value) <= TINY * problem.unit
-    verdict = Verdict.AGREES if near else Verdict.DISAGREES
+    powers = [(value / problem.unit) ** problem.p for value in (ours.value, theirs.value)]
+    rounding = abs(powers[0] - powers[1]) <= TINY
+    verdict = Verdict.AGREES if difference <= tolerance or rounding else Verdict.DISAGREES
     return Row(**row, verdict=verdict, reference=theirs.value, difference=difference)
 
 
