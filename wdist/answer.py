@@ -24,6 +24,7 @@ def answer(question: Question, method: str | Method, rng: Rng) -> Estimate:
     if solver.draws is not None:
         question = question.drawn(solver.draws, rng)
     check_answerable(solver, question)
+    check_memory(solver, question)
     return solve(question, solver, choice, rng)
 
 
@@ -34,13 +35,12 @@ def check_answerable(solver: Method, question: Question) -> None:
 
 
 def solve(question: Question, solver: Method, choice: Choice, rng: Rng) -> Estimate:
-    """Run a method on a question that it can answer, if the memory is there; add time, notes and choice."""
-    memory = check_memory(solver, question)
+    """Run a method on a question that it can answer, and add time, notes and choice."""
     start = time.perf_counter()
     found = solver.estimate(question, rng)
     return dataclasses.replace(
         found,
         seconds=time.perf_counter() - start,
         message=" ".join(filter(None, [question.notes, found.message])),
-        choice=dataclasses.replace(choice, memory=memory),
+        choice=dataclasses.replace(choice, memory=solver.memory(question)),
     )

@@ -27,12 +27,14 @@ from wdist.answer import solve
 from wdist.arrays import as_tensor
 from wdist.errors import InputError, NotConvergedError
 from wdist.measures import Samples
-from wdist.methods import Method
+from wdist.methods import Method, check_memory
 from wdist.question import Measure, Question, check_pair
 from wdist.result import Bound, Choice, Estimate
 from wdist.rng import Rng
 
 __all__ = ["Task", "answer_all", "branch", "telling"]
+
+SMALL = 4 * 2**20  # bytes that are always there; to ask what is free takes longer than a small answer
 
 Place = tuple[int, int]
 Asked = Callable[[Measure, Measure], Question]
@@ -141,6 +143,8 @@ def _work(
     pair = question(*check_pair(_unpacked(x, w, rest_x), _unpacked(y, v, rest_y), names))
     try:
         with telling(names):
+            if solver.memory(pair) > SMALL:
+                check_memory(solver, pair)
             found = solve(pair, solver, Choice("", 0), branch(root, 1, *place))
     except NotConvergedError as error:  # not even a bracket: all that is known is W_p >= 0
         found = Estimate(

@@ -18,9 +18,14 @@ from wdist.question import Question
 from wdist.rng import as_rng
 from wdist.validation.problem import Problem
 
-__all__ = ["DIVERGENCE", "ENTROPIC", "EXACT", "GAUSSIAN", "QUANTITIES", "SLICED", "Quantity"]
+__all__ = ["DIVERGENCE", "ENTROPIC", "EXACT", "GAUSSIAN", "QUANTITIES", "SLICED", "Quantity", "always"]
 
 MARGINAL = 1e-9  # the marginal error to which wdist's own plans are taken; values are of second order in it
+
+
+def always(problem: Problem) -> bool:
+    """Apply to every problem."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Quantity:
     name: str
     tolerance: float
     answer: Callable[[Question, Problem], float]
-    applies: Callable[[Problem], bool] = lambda _: True
+    applies: Callable[[Problem], bool] = always
 
     def label(self, p: float) -> str:
         """Name the quantity of one order."""
