@@ -3,6 +3,8 @@
 import csv
 import json
 import shlex
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -102,3 +104,12 @@ def test_what_did_not_converge_has_an_exit_code_and_no_number(monkeypatch):
 )
 def test_bad_requests(line, text):
     assert text in refusal(line)
+
+
+def test_keops_where_it_is_installed_does_not_greet_before_the_json():
+    pytest.importorskip("pykeops", reason="pykeops is not installed")
+    np.save("p.npy", np.eye(3))
+    np.save("q.npy", np.eye(3) + 1)
+    line = [sys.executable, "-m", "wdist", "pairwise", "p.npy", "q.npy", "--json"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["values"][0][1] == pytest.approx(3**0.5)

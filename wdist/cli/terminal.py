@@ -6,6 +6,7 @@ one line there and in an exit code, so that a script can tell a wrong file from 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -36,6 +37,9 @@ def guarded() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # where ≤ cannot be shown, the rest still is
+    os.environ.setdefault(
+        "KEOPS_VERBOSE", "0"
+    )  # POT imports KeOps where it is, which greets on stdout, before the JSON
     with warnings.catch_warnings():
         warnings.simplefilter("always", WdistWarning)
         warnings.showwarning = _warner(warnings.showwarning)
