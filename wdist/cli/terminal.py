@@ -39,7 +39,7 @@ def guarded() -> Iterator[None]:
             stream.reconfigure(errors="replace")  # where ≤ cannot be shown, the rest still is
     os.environ.setdefault(
         "KEOPS_VERBOSE", "0"
-    )  # POT imports KeOps where it is, which greets on stdout, before the JSON
+    )  # POT imports KeOps, which greets on stdout, before the JSON
     with warnings.catch_warnings():
         warnings.simplefilter("always", WdistWarning)
         warnings.showwarning = _warner(warnings.showwarning)
