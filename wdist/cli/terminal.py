@@ -37,9 +37,7 @@ def guarded() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # where ≤ cannot be shown, the rest still is
-    os.environ.setdefault(
-        "KEOPS_VERBOSE", "0"
-    )  # POT imports KeOps, which greets on stdout, before the JSON
+    os.environ.setdefault("KEOPS_VERBOSE", "0")  # POT imports KeOps, which greets on stdout, before the JSON
     with warnings.catch_warnings():
         warnings.simplefilter("always", WdistWarning)
         warnings.showwarning = _warner(warnings.showwarning)
