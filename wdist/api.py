@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 import warnings
 from typing import Any
 
 import torch
 
+from wdist.answer import answer
 from wdist.costs import Metric
-from wdist.errors import InputError, WdistWarning
-from wdist.methods import Method, check_memory, named
+from wdist.errors import WdistWarning
+from wdist.methods import Method
 from wdist.question import ask
 from wdist.result import Estimate, Target
 from wdist.rng import Seed, as_rng
@@ -80,20 +79,7 @@ def estimate(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
-    solver, choice = named(method, question)
-    if solver.draws is not None:
-        question = question.drawn(solver.draws, rng)
-    if reason := solver.refusal(question):
-        raise InputError(f"method {solver.name!r} cannot answer this: {reason}")
-    memory = check_memory(solver, question)
-    start = time.perf_counter()
-    found = solver.estimate(question, rng)
-    seconds = time.perf_counter() - start
+    found = answer(question, method, rng)
     if not found.converged:
-        warnings.warn(f"{solver.name} did not converge: {found.message}", WdistWarning, stacklevel=2)
-    return dataclasses.replace(
-        found,
-        seconds=seconds,
-        message=" ".join(filter(None, [question.notes, found.message])),
-        choice=dataclasses.replace(choice, memory=memory),
-    )
+        warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
+    return found
