@@ -30,9 +30,9 @@ HOPELESS = 5.0  # times the fastest: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (
-    "Which engine of wdist.Discrete is fastest, measured by `python -m benchmarks.run crossovers`. The first rule that "
-    "holds is taken: order p in [low, high), dimension d in [low, high), high null for no end; matched: equal numbers of "
-    "points of equal mass; from: the geometric mean of n and m is at least that. engines: fastest first."
+    "Which engine of wdist.Discrete is fastest, measured by `python -m benchmarks.run crossovers`. The first rule "
+    "that holds is taken. p and d: order and dimension lie in [low, high), null for no end. matched: equal numbers "
+    "of points of equal mass. from: the geometric mean of n and m is at least that. engines: fastest first."
 )
 
 Times = dict[str, float]
@@ -74,9 +74,10 @@ def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
 
 
 def written(table: Table) -> str:
-    """The file as wdist reads it."""
-    found = {"about": ABOUT, "environment": table.environment, "rules": rules(table.rows)}
-    return json.dumps(found, indent=1) + "\n"
+    """The file as wdist reads it: JSON, a rule a line."""
+    lines = ",\n  ".join(json.dumps(rule) for rule in rules(table.rows))
+    head = json.dumps({"about": ABOUT, "environment": table.environment}, indent=1).removesuffix("\n}")
+    return f'{head},\n "rules": [\n  {lines}\n ]\n}}\n'
 
 
 def _cell(row: Record) -> tuple[float, int, bool, int]:

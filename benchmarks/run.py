@@ -63,7 +63,7 @@ def scaling(quick: Quick = False, resume: Resume = False) -> None:
     """Measure time and memory against n; draws docs/scaling.png."""
     table = begun(folder(quick) / "scaling.json", resume=resume)
     fill(table, scaling_.rows(table, quick), QUICK_PACE if quick else Pace(budget=60))
-    scaling_.draw(table.rows, QUICK / "scaling.png" if quick else ROOT / "docs" / "scaling.png")
+    scaling_.draw(table.rows, (QUICK if quick else ROOT / "docs") / scaling_.FIGURE)
 
 
 @app.command()

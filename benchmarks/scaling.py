@@ -23,7 +23,9 @@ from benchmarks.tables import LAPX, LINE, OURS, POT
 from benchmarks.verdict import Record, fault, figure
 from wdist.memory import available_bytes
 
-__all__ = ["CURVES", "draw", "rows", "slope"]
+__all__ = ["CURVES", "FIGURE", "PATIENCE", "draw", "points", "rows", "slope"]
+
+FIGURE = "scaling.png"  # in docs/
 
 PATIENCE = 60.0  # seconds: a side that took longer is left out at the next size
 GROWTH = 4.0  # of memory from one size to the next, for those that hold all pairs
@@ -126,9 +128,9 @@ def finding(table_rows: list[Record]) -> str:
 STYLES = {
     "wdist": {"color": "black", "marker": "o", "linestyle": "-", "linewidth": 2.2},
     "POT": {"color": "#c1440e", "marker": "s", "linestyle": "--"},
-    "lapx": {"color": "#5aa9e6", "marker": "^", "linestyle": "-."},
-    "scipy": {"color": "#8f8f8f", "marker": "D", "linestyle": ":"},
-    "POT wasserstein_1d": {"color": "#e6b35a", "marker": "v", "linestyle": "-."},
+    "lapx": {"color": "#7cc0f0", "marker": "^", "linestyle": "-."},
+    "scipy": {"color": "#6b6b6b", "marker": "D", "linestyle": ":"},
+    "POT wasserstein_1d": {"color": "#efc66b", "marker": "v", "linestyle": "-."},
 }
 
 

@@ -21,7 +21,7 @@ import torch
 
 import wdist
 
-__all__ = ["QUICK", "RESULTS", "ChangedError", "Table", "environment", "write_whole"]
+__all__ = ["PACKAGES", "QUICK", "RESULTS", "ChangedError", "Table", "environment", "write_whole"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
