@@ -149,13 +149,11 @@ def draw(table_rows: list[Record], path: Path) -> None:
             sizes, values = points(table_rows, curve, contender.name, measure)
             fit = slope(sizes, values)
             power = "" if fit is None else f", $n^{{{fit:.2f}}}$"
-            ax.plot(
-                sizes,
-                [value / unit for value in values],
-                label=contender.name + power,
-                **_style(contender.name),
-            )
-        ax.set(xscale="log", yscale="log", xlabel="points a side, n", ylabel=label)
+            shown = np.array(values) / unit
+            ax.plot(sizes, shown, label=contender.name + power, **_style(contender.name))
+        measured = any(len(line.get_xdata()) for line in ax.lines)
+        scale = "log" if measured else "linear"  # an empty logarithmic axis cannot be drawn
+        ax.set(xscale=scale, yscale=scale, xlabel="points a side, n", ylabel=label)
         ax.set_title(curve.title if row == 0 else "")
         ax.grid(which="major", alpha=0.3)
         ax.legend(fontsize=8.5)

@@ -38,6 +38,7 @@ class ChangedError(RuntimeError):
 
 def environment() -> dict[str, Any]:
     """Say where a table is measured: machine, threads, versions, commit and the state of the code."""
+    # numba.get_num_threads() would start its threads, and with OpenMP set torch's number to its own
     blas = {pool["internal_api"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
     return {
         "date": date.today().isoformat(),
@@ -48,7 +49,7 @@ def environment() -> dict[str, Any]:
         "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory():.0f} GiB, {platform.system()}",
         "threads": {
             "torch": torch.get_num_threads(),
-            "numba": numba.get_num_threads(),
+            "numba": numba.config.NUMBA_NUM_THREADS,
             **dict(sorted(blas.items())),
         },
         "python": platform.python_version(),
