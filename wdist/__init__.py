@@ -19,6 +19,7 @@ from wdist.methods import (
     Sinkhorn,
     Sliced,
 )
+from wdist.methods.line_from_disk import line_from_disk
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.sources import Source
 
@@ -54,6 +55,7 @@ __all__ = [
     "datasets",
     "estimate",
     "functional",
+    "line_from_disk",
     "sampling_floor",
     "truth",
 ]

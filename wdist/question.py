@@ -20,7 +20,7 @@ from wdist.result import Target
 from wdist.rng import Rng
 from wdist.sources import CheckedSource, as_source, is_source, to_samples
 
-__all__ = ["Measure", "Question", "ask"]
+__all__ = ["Measure", "Question", "as_order", "ask"]
 
 Measure = Samples | CheckedSource
 
@@ -109,7 +109,7 @@ def ask(
     rng: Rng,
 ) -> Question:
     """Build the question, or raise an `InputError` that says which argument is wrong and how to mend it."""
-    order = _as_order(p)
+    order = as_order(p)
     if not callable(metric) and not (isinstance(metric, str) and metric in METRICS):
         raise InputError(
             f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)"
@@ -159,7 +159,8 @@ def _check_columns(a: Any, b: Any) -> None:
         )
 
 
-def _as_order(p: Any) -> float:
+def as_order(p: Any) -> float:
+    """Read the order of a distance, or raise an `InputError`."""
     if not _is_real(p) or not p >= 1:
         raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
     return float(p)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, guarded, output, progress
+from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ def estimate(
             y = _read(b, key_b or key, column_b or column, header)
             mass_a = _read_weights(weights_a, weights_column, header)
             mass_b = _read_weights(weights_b, weights_column, header)
-        with progress(f"computing W{p:g}"):
+        with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, seed=seed,
+                device=device, seed=seed, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))

@@ -9,17 +9,18 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 
-__all__ = ["EXIT_CODES", "UNCONVERGED", "guarded", "output", "progress"]
+__all__ = ["EXIT_CODES", "UNCONVERGED", "bar", "guarded", "output", "progress"]
 
 UNCONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
 
@@ -65,6 +66,16 @@ def output() -> Console:
 def progress(text: str) -> Status:
     """Show a spinner on stderr while the body runs; rich shows none where no person is looking."""
     return Console(stderr=True, markup=False).status(text)
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a spinner on stderr, and a bar in its place once the function given is called with (done, total)."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    console = Console(stderr=True, markup=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(text, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _say(text: str) -> None:

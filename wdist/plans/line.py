@@ -12,12 +12,13 @@ import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
 
 from wdist.plans.radix import sort_line, sort_weighted
+from wdist.plans.room import Room
 
 __all__ = ["BLOCK", "Array", "Walk", "combine", "line_distance", "power_mean", "walk_block"]
 
@@ -35,7 +36,13 @@ THREADED = 50_000
 
 
 def line_distance(
-    x: Array, y: Array, p: float, weights: tuple[Array, Array] | None = None, *, threads: int = 1
+    x: Array,
+    y: Array,
+    p: float,
+    weights: tuple[Array, Array] | None = None,
+    *,
+    threads: int = 1,
+    room: Room | None = None,
 ) -> float:
     """Exact W_p between two samples on the line.
 
@@ -47,19 +54,27 @@ def line_distance(
             pieces lighter than 1e-12 are taken for rounding of the masses' sums, not for mass that has to
             move.
         threads: With 2 or more, the two sides are sorted side by side where they are large.
+        room: Working memory that a caller of many such distances keeps for the next, one a thread.
 
     Returns:
         W_p, in the unit of x; not its p-th power.
     """
-    both: Any = _side_by_side if threads > 1 and min(x.size, y.size) >= THREADED else map
+    if x.size < y.size:
+        x, y, weights = y, x, weights and weights[::-1]
+    room = room or Room()
+    rooms, both = [room, room], cast("Any", map)
+    if threads > 1 and y.size >= THREADED:
+        rooms, both = [room, Room()], _side_by_side
     walk: Walk
     if weights is None:
-        xs, ys = both(sort_line, (x, y))
-        walk = partial(_uniform, *((xs, ys) if xs.size >= ys.size else (ys, xs)))
+        xs, ys = both(sort_line, (x, y), rooms)
+        walk = partial(_uniform, xs, ys)
     else:
-        (xs, wx), (ys, wy) = both(sort_weighted, (x, y), weights)
+        (xs, wx), (ys, wy) = both(sort_weighted, (x, y), weights, rooms)
         walk = partial(_weighted, xs, wx, ys, wy, MASS_TOLERANCE if p == math.inf else 0.0)
-    return power_mean(walk, p, max(float(xs[-1]) - float(ys[0]), float(ys[-1]) - float(xs[0])))
+    distance = power_mean(walk, p, max(float(xs[-1]) - float(ys[0]), float(ys[-1]) - float(xs[0])))
+    room.all_back()
+    return distance
 
 
 def power_mean(walk: Walk, p: float, reach: float) -> float:
@@ -113,9 +128,9 @@ def _uniform(x: Array, y: Array, p: float, unit: float) -> float:
 
 def _weighted(x: Array, wx: Array, y: Array, wy: Array, dust: float, p: float, unit: float) -> float:
     shares = []
-    at: tuple[int, int, float, float] = 0, 0, wx[0], wy[0]
-    while at[0] < x.size and at[1] < y.size:
-        share, *at = _walk_weighted(x, wx, y, wy, dust, p, unit, *at)
+    i, j, left_x, left_y = 0, 0, wx[0], wy[0]
+    while i < x.size and j < y.size:
+        share, i, j, left_x, left_y = _walk_weighted(x, wx, y, wy, dust, p, unit, i, j, left_x, left_y)
         shares.append(share)
     return combine(shares, p)
 
@@ -187,13 +202,14 @@ def _walk_weighted(
 ) -> tuple[float, int, int, float, float]:
     """Walk `BLOCK` steps on from where a walk stopped; the heavier atom keeps what the lighter did not take.
 
-    For p = inf, pieces of at most `dust` do not count. Both candidates for the next masses are read before
-    it is known which is needed: a branch on it could not be foreseen.
+    For p = inf, pieces of at most `dust` do not count. The next masses of both sides are read before it is
+    known which is needed: a branch on that could not be foreseen.
     """
     total = 0.0
+    last_x, last_y = x.size - 1, y.size - 1
     steps = 0
-    while i < x.size and j < y.size and steps < BLOCK:
-        steps += 1
+    while i <= last_x and j <= last_y and steps < BLOCK:
+        next_x, next_y = wx[min(i + 1, last_x)], wy[min(j + 1, last_y)]
         step = min(left_x, left_y)
         gap = abs(np.float64(x[i]) - np.float64(y[j]))
         if p == np.inf:
@@ -202,8 +218,8 @@ def _walk_weighted(
             total += step * _power(gap, p, unit)
         x_ends = left_x <= left_y
         kept = abs(left_x - left_y)
+        left_x, left_y = (next_x if x_ends else kept), (kept if x_ends else next_y)
         i += x_ends
         j += not x_ends
-        next_x, next_y = wx[min(i, x.size - 1)], wy[min(j, y.size - 1)]
-        left_x, left_y = (next_x, kept) if x_ends else (kept, next_y)
+        steps += 1
     return total, i, j, left_x, left_y
