@@ -115,7 +115,9 @@ def belongs_on_disk(
 def _column(x: Any, name: str) -> Column:
     if isinstance(x, (str, Path)):
         if Path(x).suffix.lower() != ".npy":
-            raise InputError(f"{name} is {str(x)!r}; only .npy files are read from disk, numpy.save makes one")
+            raise InputError(
+                f"{name} is {str(x)!r}; only .npy files are read from disk, numpy.save makes one"
+            )
         x = read_points(x)
     column = Column.of(x, name)
     if column is None:

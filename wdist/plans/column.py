@@ -48,7 +48,9 @@ class Column:
             return None
         pages = np.frombuffer(x._mmap, np.uint8)  # type: ignore[attr-defined]
         within = x.__array_interface__["data"][0] - pages.__array_interface__["data"][0]
-        return cls(name, Path(x.filename), x.offset - x.offset % mmap.ALLOCATIONGRANULARITY + within, x.size, x.dtype)
+        return cls(
+            name, Path(x.filename), x.offset - x.offset % mmap.ALLOCATIONGRANULARITY + within, x.size, x.dtype
+        )
 
     @property
     def kept(self) -> np.dtype[Any]:
@@ -59,13 +61,13 @@ class Column:
         """Read and doubt numbers from number `start` on: (count,) or what is left, in the type `kept`."""
         count = min(count, self.size - start)
         try:
-            raw = np.fromfile(
-                self.path, self.dtype, count, offset=self.offset + start * self.dtype.itemsize
-            )
+            raw = np.fromfile(self.path, self.dtype, count, offset=self.offset + start * self.dtype.itemsize)
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from None
         if raw.size < count:
-            raise InputError(f"{self.path} ends after {start + raw.size} of {self.size} numbers; is it whole?")
+            raise InputError(
+                f"{self.path} ends after {start + raw.size} of {self.size} numbers; is it whole?"
+            )
         with np.errstate(over="ignore", invalid="ignore"):
             x = raw.astype(self.kept, copy=False)
         if not max(-float(x.min()), float(x.max())) <= REACH_LIMIT:

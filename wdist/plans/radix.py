@@ -105,7 +105,7 @@ def _sort(
 
 
 @njit(cache=True, nogil=True)
-def _length(number: int) -> Any:
+def _length(number: int) -> int:
     """Count the bits up to the highest that is set."""
     length = 0
     while number > 0:
@@ -117,7 +117,7 @@ def _length(number: int) -> Any:
 @njit(cache=True, inline="always")
 def _flip(array: Array) -> int:
     """All bits but the sign: these are flipped in negative floats, which makes whole numbers of their order."""
-    return np.int64(0x7FFF_FFFF_FFFF_FFFF if array.itemsize == 8 else 0x7FFF_FFFF)
+    return 0x7FFF_FFFF_FFFF_FFFF if array.itemsize == 8 else 0x7FFF_FFFF
 
 
 @njit(cache=True, nogil=True)
