@@ -38,6 +38,7 @@ class Room:
                 self._lent.append(self._free.pop(k))
                 break
         else:
+            del self._free[-1:]  # grown out of: kept, ever larger blocks would pile up
             self._lent.append(np.empty(size, np.uint8))
         return self._lent[-1][:size].view(dtype)
 
