@@ -95,7 +95,9 @@ class TestBookkeeping:
         line_from_disk(a, b, memory=SMALL, progress=lambda *at: seen.append(at))
         assert seen == sorted(seen)
         assert len({total for _, total in seen}) == 1
-        assert seen[-1][0] == seen[-1][1] == 2 * 13_000 + 2 * 9000 + 4000  # read, walked; merged twice and once
+        assert (
+            seen[-1][0] == seen[-1][1] == 2 * 13_000 + 2 * 9000 + 4000
+        )  # read, walked; merged twice and once
 
     @pytest.mark.parametrize("stop", [1, 9, 25])
     def test_an_interrupt_leaves_nothing_behind(self, stop, save, tmp_path, rng):
@@ -116,7 +118,9 @@ class TestBookkeeping:
     def test_what_is_not_finite_is_found(self, bad, save, tmp_path, rng):
         x = rng.standard_normal(9000)
         x[7123] = bad
-        with pytest.raises(InputError, match=r"^b is not finite in row 7123 \(-?(nan|inf)\); write b.npy anew"):
+        with pytest.raises(
+            InputError, match=r"^b is not finite in row 7123 \(-?(nan|inf)\); write b.npy anew"
+        ):
             line_from_disk(save("a.npy", x[:9]), save("b.npy", x), memory=SMALL, folder=tmp_path)
         assert left(tmp_path) == []
 
@@ -139,7 +143,7 @@ class TestBookkeeping:
         a = save("a.npy", np.zeros(5))
         with pytest.raises(InputError, match="folder='/no/such' cannot be used: No such file"):
             line_from_disk(a, a, folder="/no/such")
-        with pytest.raises(InputError, match="only .npy files are read from disk"):
+        with pytest.raises(InputError, match=r"only \.npy files are read from disk"):
             line_from_disk("a.csv", a)
         with pytest.raises(InputError, match=r"b \(shape \(5, 2\), float64\) is no column on disk"):
             line_from_disk(a, save("b.npy", np.zeros((5, 2))))
@@ -194,7 +198,11 @@ class TestHandingOver:
             {"metric": lambda x, y: abs(x - y.T)},
             {"weights_a": np.full(3000, 1 / 3000)},
         ):
-            belongs = {"method": "auto", "weights": (asked.pop("weights_a", None), None), "metric": "euclidean"}
+            belongs = {
+                "method": "auto",
+                "weights": (asked.pop("weights_a", None), None),
+                "metric": "euclidean",
+            }
             assert not module.belongs_on_disk(*maps, target="sample", device=None, **{**belongs, **asked})
         assert not module.belongs_on_disk(
             maps[0], np.zeros(9), method="auto", weights=(None, None), metric="euclidean",
@@ -206,7 +214,13 @@ class TestHandingOver:
         with pytest.raises(InputError, match="leave the weights out, and both are sorted on disk"):
             wdist.estimate(*maps, weights_a=np.full(3000, 1 / 3000))
 
+    def test_rounding_of_whole_numbers_is_told(self, save):
+        a, b = save("a.npy", np.array([2**60 + 1, 5])), save("b.npy", np.array([1.0]))
+        assert "2**53 and beyond in a were rounded" in line_from_disk(a, b).message
+        assert "rounded" not in line_from_disk(b, b).message
+
     def test_a_private_map_may_differ_from_its_file(self, save):
+        assert Column.of(np.load(save("c.npy", np.array(1.0)), mmap_mode="r"), "a") is None  # a single number
         changed = np.load(save("a.npy", np.zeros(5)), mmap_mode="c")
         assert Column.of(changed, "a") is None
 

@@ -78,7 +78,12 @@ def test_large_samples_go_pass_by_pass(rng, monkeypatch):
     order = np.argsort(x)
     np.testing.assert_array_equal(points, x[order])
     np.testing.assert_array_equal(masses, w[order])
-    assert passes == [32, 40, 48, 56]  # 25 of 64 bits tell 20 000 points apart; the rest is mended by insertion
+    assert passes == [
+        32,
+        40,
+        48,
+        56,
+    ]  # 25 of 64 bits tell 20 000 points apart; the rest is mended by insertion
 
 
 def test_crowded_values_are_sorted_by_every_digit(monkeypatch, rng):

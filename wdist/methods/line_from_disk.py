@@ -79,9 +79,11 @@ def line_from_disk(
     value = external_distance(
         *sides, order, memory=memory, folder=place, progress=progress or (lambda done, total: None)
     )
+    rounded = [side.name for side in sides if side.dtype.kind in "iu" and side.dtype.itemsize == 8]
+    note = f" Whole numbers of 2**53 and beyond in {' and '.join(rounded)} were rounded." if rounded else ""
     return Estimate(
         value, order, Line.name, Bound.EXACT, Target.SAMPLE, f"W{order:g}", lower=value, upper=value,
-        message=f"Sorted on disk, in {place}.", seconds=time.perf_counter() - start,
+        message=f"Sorted on disk, in {place}.{note}", seconds=time.perf_counter() - start,
         choice=Choice("one coordinate, from disk: exact by sorting in bounded memory.", memory),
     )  # fmt: skip
 

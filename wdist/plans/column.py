@@ -44,7 +44,7 @@ class Column:
         """See a memory map, or a contiguous part of one, as a column of its file; None if it is none."""
         if not isinstance(x, np.memmap) or x.filename is None or x.mode == "c" or x.dtype.kind not in "biuf":
             return None
-        if x.size == 0 or x.size != x.shape[0] or x.ndim > 2 or not x.flags.c_contiguous:
+        if x.ndim not in (1, 2) or x.size == 0 or x.size != x.shape[0] or not x.flags.c_contiguous:
             return None
         pages = np.frombuffer(x._mmap, np.uint8)  # type: ignore[attr-defined]
         within = x.__array_interface__["data"][0] - pages.__array_interface__["data"][0]
