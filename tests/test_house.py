@@ -179,7 +179,7 @@ class TestPublicNames:
             assert function.__doc__ or where.endswith("__init__"), f"{where} has no docstring"
 
     def test_what_users_call_has_an_example_that_runs(self):
-        called = [wdist.estimate, wdist.pairwise, wdist.sampling_floor, wdist.validate]
+        called = [wdist.estimate, wdist.line_from_disk, wdist.pairwise, wdist.sampling_floor, wdist.validate]
         called += [getattr(wdist.functional, name) for name in wdist.functional.__all__]
         finder = doctest.DocTestFinder(recurse=False)
         for function in called:

@@ -20,6 +20,7 @@ from wdist.methods import (
     Sinkhorn,
     Sliced,
 )
+from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.sources import Source
@@ -59,6 +60,7 @@ __all__ = [
     "datasets",
     "estimate",
     "functional",
+    "line_from_disk",
     "pairwise",
     "sampling_floor",
     "truth",

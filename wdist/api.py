@@ -11,6 +11,7 @@ from wdist.answer import answer
 from wdist.costs import Metric
 from wdist.errors import WdistWarning
 from wdist.methods import Method
+from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import ask
 from wdist.result import Estimate, Target
 from wdist.rng import Seed, as_rng
@@ -32,6 +33,7 @@ def estimate(
     confidence: float = 0.95,
     device: torch.device | str | None = None,
     seed: Seed = 0,
+    progress: Progress | None = None,
 ) -> Estimate:
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
 
@@ -54,6 +56,8 @@ def estimate(
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
+        progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
+            answer would take more than half of the free memory (see `line_from_disk`).
 
     Returns:
         An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver
@@ -75,6 +79,10 @@ def estimate(
         7.0
     """
     rng = as_rng(seed)
+    if belongs_on_disk(
+        a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
+    ):
+        return line_from_disk(a, b, p=p, progress=progress)
     question = ask(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,

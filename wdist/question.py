@@ -22,7 +22,7 @@ from wdist.result import Target
 from wdist.rng import Rng
 from wdist.sources import CheckedSource, as_source, is_source, to_samples
 
-__all__ = ["Measure", "Question", "as_measure", "ask", "check_columns", "check_pair", "terms"]
+__all__ = ["Measure", "Question", "as_measure", "as_order", "ask", "check_columns", "check_pair", "terms"]
 
 Measure = Samples | CheckedSource
 
@@ -129,7 +129,7 @@ def terms(
     *, p: float, metric: Metric, target: Target | str, confidence: float
 ) -> Callable[[Measure, Measure], Question]:
     """Doubt what is asked, apart from the measures that it is asked of: a `Question` that still wants its two."""
-    order = _as_order(p)
+    order = as_order(p)
     if not callable(metric) and not (isinstance(metric, str) and metric in METRICS):
         raise InputError(
             f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)"
@@ -191,7 +191,8 @@ def check_pair(a: Measure, b: Measure, names: tuple[str, str] = ("a", "b")) -> t
     return a, b
 
 
-def _as_order(p: Any) -> float:
+def as_order(p: Any) -> float:
+    """Read the order of a distance, or raise an `InputError`."""
     if not _is_real(p) or not p >= 1:
         raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
     return float(p)

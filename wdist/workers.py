@@ -34,8 +34,6 @@ from wdist.rng import Rng
 
 __all__ = ["Task", "answer_all", "branch", "telling"]
 
-SMALL = 4 * 2**20  # bytes that are always there; to ask what is free takes longer than a small answer
-
 Place = tuple[int, int]
 Asked = Callable[[Measure, Measure], Question]
 
@@ -143,8 +141,7 @@ def _work(
     pair = question(*check_pair(_unpacked(x, w, rest_x), _unpacked(y, v, rest_y), names))
     try:
         with telling(names):
-            if solver.memory(pair) > SMALL:
-                check_memory(solver, pair)
+            check_memory(solver, pair)
             found = solve(pair, solver, Choice("", 0), branch(root, 1, *place))
     except NotConvergedError as error:  # not even a bracket: all that is known is W_p >= 0
         found = Estimate(

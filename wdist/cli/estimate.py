@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from wdist.cli.reading import check_header, read, read_weights
-from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, guarded, output, progress
+from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,11 +131,11 @@ def estimate(
             y = read(b, key_b or key, column_b or column, header)
             mass_a = read_weights(weights_a, weights_column, header)
             mass_b = read_weights(weights_b, weights_column, header)
-        with progress(f"computing W{p:g}"):
+        with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, seed=seed,
+                device=device, seed=seed, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))

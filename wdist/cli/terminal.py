@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
@@ -72,12 +72,12 @@ def progress(text: str) -> Status:
 
 @contextmanager
 def bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on stderr, moved by calls with (done, in all); gone when the body is through."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    """Show a spinner on stderr, and a bar in its place once the function given is called with (done, total)."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
     console = Console(stderr=True, markup=False)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(text, total=None)
-        yield lambda done, count: shown.update(task, completed=done, total=count)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _say(text: str) -> None:
