@@ -125,8 +125,8 @@ def test_blocks_give_what_held_matrices_give(seed, p, metric, monkeypatch):
 
 @pytest.mark.parametrize(("p", "metric"), [(2.0, "euclidean"), (1.0, "euclidean"), (1.5, "cityblock")])
 def test_gradients_from_blocks(p, metric, monkeypatch):
-    never_hold(monkeypatch, 2, 6)
-    x, y, a, b = clouds(2, 6, 5, 2)
+    never_hold(monkeypatch, 2, 4)
+    x, y, a, b = clouds(2, 4, 3, 2)
 
     def loss(x, y, logits_a, logits_b):
         weights = {"weights_x": logits_a.softmax(0), "weights_y": logits_b.softmax(0)}
