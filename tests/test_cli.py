@@ -129,6 +129,7 @@ def test_every_option_reaches_the_call(nile, monkeypatch):
     )
     np.testing.assert_array_equal(seen.pop("weights_a"), nile.a)
     np.testing.assert_array_equal(seen.pop("weights_b"), nile.b)
+    assert callable(seen.pop("progress"))
     assert seen == {
         "p": float("inf"), "method": "sliced", "metric": "chebyshev", "target": "population",
         "confidence": 0.8, "seed": 7, "device": "cpu", "normalize_weights": True,
@@ -145,6 +146,7 @@ def test_the_defaults_are_those_of_the_call(nile, monkeypatch):
     defaults = wdist.estimate.__kwdefaults__
     monkeypatch.setattr(wdist, "estimate", spy)
     answer("a.npy b.npy")
+    assert callable(seen.pop("progress"))
     assert seen == {name: defaults[name] for name in seen}
 
 

@@ -38,7 +38,7 @@ class TestAccuracy:
     @pytest.mark.parametrize("kind", ["translation", "scaling"])
     def test_within_five_per_cent(self, kind, dim):
         case = translation(axis(dim)) if kind == "translation" else scaling(dim)
-        est = wdist.estimate(case.a, case.b, method=Critic(steps=1000))
+        est = wdist.estimate(case.a, case.b, method=Critic(steps=600))
         assert est.value == pytest.approx(case.w[1], rel=0.05)
         assert est.lower <= case.w[1]
         assert est.target is wdist.Target.POPULATION

@@ -19,10 +19,10 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE
 MOST_LINES = 300
 
 FLOORS = (
-    "arrays costs errors measures memory options question result rng sources",
+    "arrays costs errors matrix measures memory options question result rng sources",
     "critic datasets files images plans tables truth",
     "methods",
-    "bounds calibration gan inference",
+    "answer bounds calibration gan inference pairwise validation workers",
     "__init__ __main__ api cli functional plots report",
 )
 """Names in `wdist/`, from the ground to the roof, as docs/architecture.md draws them."""
@@ -179,7 +179,7 @@ class TestPublicNames:
             assert function.__doc__ or where.endswith("__init__"), f"{where} has no docstring"
 
     def test_what_users_call_has_an_example_that_runs(self):
-        called = [wdist.estimate, wdist.sampling_floor]
+        called = [wdist.estimate, wdist.line_from_disk, wdist.pairwise, wdist.sampling_floor, wdist.validate]
         called += [getattr(wdist.functional, name) for name in wdist.functional.__all__]
         finder = doctest.DocTestFinder(recurse=False)
         for function in called:

@@ -688,6 +688,7 @@ class TestMemory:
     def free(self, monkeypatch):
         def give(count):
             monkeypatch.setattr(wdist.methods, "available_bytes", lambda device="cpu": count)
+            monkeypatch.setattr(wdist.methods, "TRIFLE", 0)
 
         return give
 

@@ -1,6 +1,12 @@
 """The line: known answers, agreement with SciPy and POT, and the torch kernel against the compiled walk."""
 
 import math
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import ot
@@ -13,7 +19,10 @@ from hypothesis.extra.numpy import arrays
 
 import wdist
 from wdist.functional import wasserstein_1d
+from wdist.methods.line import _uniform_pieces
+from wdist.plans import line
 from wdist.plans.line import line_distance
+from wdist.plans.room import Room
 
 sizes = st.integers(1, 40)
 orders = st.sampled_from([1.0, 1.5, 2.0, 3.7])
@@ -198,6 +207,137 @@ class TestKernel:
             wasserstein_1d(torch.zeros(3), torch.zeros(3), p=0.5)
         with pytest.raises(wdist.InputError, match="4 weights for 3 points"):
             wasserstein_1d(torch.zeros(3), torch.zeros(3), weights_x=torch.ones(4))
+
+
+class TestWalks:
+    """One walk a call where nothing can be lost, and memory in proportion to the points."""
+
+    @pytest.fixture
+    def walks(self, monkeypatch):
+        made = []
+        for name in ("_uniform", "_weighted"):
+            walk = getattr(line, name)
+            monkeypatch.setattr(line, name, lambda *args, walk=walk: made.append(args[-2:]) or walk(*args))
+        return made
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize(("p", "orders"), [(1, [1]), (2, [2]), (3.5, [3.5]), (math.inf, [math.inf])])
+    def test_one_walk_does(self, p, orders, weighted, walks, rng):
+        x, y = rng.standard_normal(50), rng.standard_normal(40)
+        line_distance(x, y, p, (np.full(50, 1 / 50), np.full(40, 1 / 40)) if weighted else None)
+        assert [order for order, _ in walks] == orders
+
+    @pytest.mark.parametrize("p", [2, 60])
+    def test_three_walks_where_powers_leave_their_range(self, p, walks):
+        x, y = np.array([0.0, 1.0]), np.array([1e-120, 1.0])
+        assert line_distance(x, y, p) == pytest.approx(1e-120 * 2 ** (-1 / p), rel=1e-12)
+        assert [order for order, _ in walks] == [p, math.inf, p]
+
+    def test_neighbours_out_of_range_do_not_spoil_a_walk(self):
+        """A gap that no mass crosses may overflow in units of the widest one that mass does cross."""
+        x, y = np.array([0.0, 0.0, 1e6]), np.array([1e-3, 1e-3, 1e6])
+        for a, b in ((x, y), (np.repeat(x, 2), y), (x, np.repeat(y, 3))):
+            assert line_distance(a, b, 200.0) == pytest.approx(1e-3 * (2 / 3) ** (1 / 200), rel=1e-9)
+
+    def test_sums_do_not_overflow(self):
+        x, y = np.full(3000, -1e300), np.full(2000, 1e300)
+        for p in (1, 2, 3.5):
+            assert line_distance(x, y, p) == pytest.approx(2e300, rel=1e-12)
+
+    @pytest.mark.parametrize("sizes", [(3000, 3000), (3000, 2100), (2100, 3000), (3000, 1500)])
+    @pytest.mark.parametrize("p", [1, 2, 3.5, math.inf])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_walks_in_blocks_are_one_walk(self, sizes, p, weighted, rng, monkeypatch):
+        x, y = rng.standard_normal(sizes[0]), rng.standard_normal(sizes[1]) * 2
+        wx, wy = (rng.random(size) for size in sizes)
+        weights = (wx / wx.sum(), wy / wy.sum()) if weighted else None
+        whole = line_distance(x, y, p, weights)
+        steps = []
+        walk = line.walk_block
+        monkeypatch.setattr(line, "BLOCK", 257)
+        monkeypatch.setattr(line, "walk_block", lambda x, *rest: steps.append(x.size) or walk(x, *rest))
+        assert line_distance(x, y, p, weights) == pytest.approx(whole, rel=1e-13)
+        assert weighted or (max(steps) == 257 and sum(steps) == max(sizes))
+
+    def test_unequal_sizes_are_walked_without_drift(self):
+        """Atoms k/n against atoms k/m, at whole numbers: the sum over all nm steps, added up exactly."""
+        n, m = 101, 64
+        x, y = np.arange(n) * 7 % 113, np.arange(m) * 5 % 89
+        steps = zip(np.repeat(np.sort(x), m).tolist(), np.repeat(np.sort(y), n).tolist(), strict=True)
+        exact = Fraction(sum(abs(a - b) for a, b in steps), n * m)
+        assert line_distance(x.astype(float), y.astype(float), 1.0) == pytest.approx(float(exact), rel=1e-15)
+
+    def test_threads_change_nothing(self, rng):
+        x, y = rng.standard_normal(60_000), rng.standard_normal(55_000)
+        w = np.full(60_000, 1 / 60_000), np.full(55_000, 1 / 55_000)
+        for weights in (None, w):
+            assert line_distance(x, y, 2.0, weights, threads=2) == line_distance(x, y, 2.0, weights)
+
+    @pytest.mark.parametrize(("weighted", "most"), [(False, 34), (True, 66)])
+    def test_memory_is_in_proportion_to_the_points(self, weighted, most, rng):
+        """Three arrays a pair of sides; with masses six: at most so many bytes a point of the larger side."""
+        n = 200_000
+        x, y, w = rng.standard_normal(n), rng.standard_normal(n), np.full(n, 1 / n)
+        weights = (w, w) if weighted else None
+        line_distance(x, y, 1.0, weights)  # compiled
+        tracemalloc.start()
+        line_distance(x, y, 1.0, weights)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= most * n
+
+    def test_a_room_is_used_again(self, rng):
+        room = Room()
+        x, y = rng.standard_normal(5000), rng.standard_normal(4000)
+        first = line_distance(x, y, 1.0, room=room)
+        blocks = {id(block) for block in room._free}
+        assert line_distance(x, y, 1.0, room=room) == first
+        assert {id(block) for block in room._free} == blocks
+        assert len(blocks) == 3
+
+
+def test_an_interrupt_is_heard_within_a_second(tmp_path):
+    """Ctrl-C in the middle of ten million points, sorted with their masses and raised to an odd power."""
+    code = (
+        "import numpy as np, time\n"
+        "from wdist.plans.line import line_distance\n"
+        "x = np.random.default_rng(0).standard_normal(10**7)\n"
+        "w = np.full(x.size, 1e-7)\n"
+        "line_distance(x[:9000], x[:9000] + 1, 3.5, (w[:9000] * 1e3, w[:9000] * 1e3))\n"
+        "print('ready', flush=True)\n"
+        "try:\n"
+        "    while True: line_distance(x, x + 1, 3.5, (w, w))\n"
+        "except KeyboardInterrupt: print('heard', flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        start = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.stdout.readline() == "heard\n"
+        assert time.monotonic() - start < 1
+
+
+class TestPairing:
+    """The torch kernel pairs atoms by the sizes alone."""
+
+    @pytest.mark.parametrize("sizes", [(5, 7), (7, 5), (6, 4), (1, 3), (12, 12), (8, 2), (1, 1)])
+    def test_pieces_are_those_of_the_walk(self, sizes):
+        i, j, steps = _uniform_pieces(*sizes, torch.device("cpu"))
+        n, m = sizes
+        plan = torch.zeros(n, m, dtype=torch.float64).index_put((i, j), steps, accumulate=True)
+        levels = np.arange(n * m)
+        walk = torch.zeros(n, m, dtype=torch.float64)
+        np.add.at(walk.numpy(), (levels // m, levels // n), 1 / (n * m))
+        torch.testing.assert_close(plan, walk, rtol=1e-12, atol=1e-15)
+
+    def test_nothing_is_searched_and_each_side_is_sorted_once(self, monkeypatch):
+        sorts = []
+        sort = torch.Tensor.sort
+        monkeypatch.setattr(torch, "searchsorted", None)
+        monkeypatch.setattr(torch.Tensor, "sort", lambda *a, **k: sorts.append(a[0].shape) or sort(*a, **k))
+        wasserstein_1d(torch.zeros(2, 30), torch.ones(2, 20))
+        assert sorts == [(2, 30), (2, 20)]
 
 
 def test_error_falls_like_the_root_of_n():

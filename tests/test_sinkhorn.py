@@ -9,7 +9,8 @@ from wdist.errors import InputError, NotConvergedError
 from wdist.methods.sinkhorn import Sinkhorn, sinkhorn_divergence
 from wdist.plans import entropic
 from wdist.plans.ctransform import dual_bound
-from wdist.plans.entropic import entropic_potentials, entropic_value
+from wdist.plans.entropic import entropic_potentials
+from wdist.plans.pairs import Matrix
 from wdist.question import ask
 from wdist.result import Bound
 from wdist.rng import as_rng
@@ -42,7 +43,7 @@ def test_the_plan_and_its_cost_are_pots(share, p):
     x, y, a, b = clouds()
     cost = torch.cdist(x, y) ** p
     epsilon = share * float(cost.mean())
-    found = entropic_potentials(cost, a, b, epsilon, tol=1e-12, max_iter=20000)
+    found = entropic_potentials(Matrix(cost), a, b, epsilon, tol=1e-12, max_iter=20000)
     plan = torch.exp((found.u[:, None] + found.v - cost) / epsilon) * a[:, None] * b
     theirs = ot.bregman.sinkhorn_log(
         a.numpy(), b.numpy(), cost.numpy(), epsilon, stopThr=1e-12, numItermax=10**5, warn=True
@@ -51,16 +52,19 @@ def test_the_plan_and_its_cost_are_pots(share, p):
     assert float((plan * cost).sum()) == pytest.approx(float((theirs * cost.numpy()).sum()), rel=1e-8)
     entropy = float((plan * (plan / (a[:, None] * b)).log()).sum())
     primal = float((plan * cost).sum()) + epsilon * entropy
-    assert float(entropic_value(cost, a, b, found.u, found.v, epsilon)) == pytest.approx(primal, rel=1e-10)
+    assert float(found.value) == pytest.approx(primal, rel=1e-10)
 
 
 def test_the_value_is_a_lower_bound_and_wrong_only_to_second_order():
     x, y, a, b = clouds(1)
     cost = torch.cdist(x, y) ** 2
-    best = entropic_potentials(cost, a, b, 0.3, tol=1e-13, max_iter=20000)
-    top = entropic_value(cost, a, b, best.u, best.v, 0.3)
+    best = entropic_potentials(Matrix(cost), a, b, 0.3, tol=1e-13, max_iter=20000)
+    options = {"tol": 1e-13, "max_iter": 1}
     shift = torch.linspace(-1, 1, 30).double() ** 3
-    gaps = [float(top - entropic_value(cost, a, b, best.u + h * shift, best.v, 0.3)) for h in (1e-2, 1e-3)]
+    gaps = []
+    for h in (1e-2, 1e-3):
+        off = entropic_potentials(Matrix(cost), a, b, 0.3, guess=(best.u + h * shift, best.v), **options)
+        gaps.append(float(best.value - off.value))
     assert 0 < gaps[1] < gaps[0]
     assert gaps[0] / gaps[1] == pytest.approx(100, rel=0.1)
 
@@ -68,8 +72,8 @@ def test_the_value_is_a_lower_bound_and_wrong_only_to_second_order():
 def test_the_solver_treats_both_sides_alike():
     x, y, a, b = clouds(2)
     cost = torch.cdist(x, y)
-    there = entropic_potentials(cost, a, b, 0.05, tol=1e-4, max_iter=1000)
-    back = entropic_potentials(cost.mT.contiguous(), b, a, 0.05, tol=1e-4, max_iter=1000)
+    there = entropic_potentials(Matrix(cost), a, b, 0.05, tol=1e-4, max_iter=1000)
+    back = entropic_potentials(Matrix(cost.mT), b, a, 0.05, tol=1e-4, max_iter=1000)
     assert there.iterations == back.iterations
     torch.testing.assert_close(there.u, back.v, rtol=1e-6, atol=1e-8)
 
@@ -78,8 +82,8 @@ def test_an_element_of_a_batch_stops_where_it_has_converged():
     x, y, a, b = clouds(2)
     costs = torch.stack([torch.cdist(x, y), torch.cdist(x, y) ** 4])
     costs /= costs.amax(dim=(1, 2), keepdim=True)  # one schedule of levels for both
-    both = entropic_potentials(costs, a.expand(2, 30), b.expand(2, 20), 0.01, tol=1e-3, max_iter=1000)
-    alone = [entropic_potentials(cost, a, b, 0.01, tol=1e-3, max_iter=1000) for cost in costs]
+    both = entropic_potentials(Matrix(costs), a.expand(2, 30), b.expand(2, 20), 0.01, tol=1e-3, max_iter=1000)
+    alone = [entropic_potentials(Matrix(cost), a, b, 0.01, tol=1e-3, max_iter=1000) for cost in costs]
     assert both.iterations >= max(one.iterations for one in alone) > min(one.iterations for one in alone)
     for i in range(2):
         torch.testing.assert_close(both.u[i], alone[i].u, rtol=1e-6, atol=1e-9)
@@ -375,7 +379,12 @@ def test_what_it_refuses():
         sinkhorn_divergence(x, y, epsilon=1.0, weights_x=torch.ones(7))
 
 
-def test_memory_is_counted_by_the_matrix():
-    rng = as_rng(0)
-    question = ask(np.zeros((100, 2)), np.zeros((50, 2)), rng=rng)
-    assert Sinkhorn().memory(question) == 8 * (2 * 100 * 50 + 3 * 100**2 + 64 * 150)
+def test_memory_counts_the_matrices_that_are_held():
+    def need(n, m, **options):
+        return Sinkhorn().memory(ask(np.zeros((n, 2)), np.zeros((m, 2)), rng=as_rng(0), **options))
+
+    pairs = 4000 * 4000 - 400 * 400
+    assert need(4000, 4000, p=2) - need(400, 400, p=2) == pytest.approx((8 + 8 + 4) * pairs, rel=0.03)
+    assert need(4000, 4000, p=1) - need(400, 400, p=1) == pytest.approx((8 + 8 + 8 + 4) * pairs, rel=0.03)
+    assert need(4000, 400, p=2) - need(400, 400, p=2) > 12 * pairs  # a self term has the larger cloud twice
+    assert need(20000, 20000) < 2**26 + 20000 * 5000

@@ -6,6 +6,7 @@ from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
 from wdist.inference import Floor, sampling_floor
+from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
     METHODS,
@@ -19,8 +20,11 @@ from wdist.methods import (
     Sinkhorn,
     Sliced,
 )
+from wdist.methods.line_from_disk import line_from_disk
+from wdist.pairwise import pairwise
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.sources import Source
+from wdist.validation import ValidationReport, validate
 
 __version__ = "0.1.0"
 
@@ -43,17 +47,22 @@ __all__ = [
     "MaxSliced",
     "Method",
     "NotConvergedError",
+    "Pairwise",
     "Samples",
     "Sinkhorn",
     "Sliced",
     "Source",
     "Target",
+    "ValidationReport",
     "WdistError",
     "WdistWarning",
     "__version__",
     "datasets",
     "estimate",
     "functional",
+    "line_from_disk",
+    "pairwise",
     "sampling_floor",
     "truth",
+    "validate",
 ]

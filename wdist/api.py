@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 import warnings
 from typing import Any
 
 import torch
 
+from wdist.answer import answer
 from wdist.costs import Metric
-from wdist.errors import InputError, WdistWarning
-from wdist.methods import Method, check_memory, named
+from wdist.errors import WdistWarning
+from wdist.methods import Method
+from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import ask
 from wdist.result import Estimate, Target
 from wdist.rng import Seed, as_rng
@@ -33,6 +33,7 @@ def estimate(
     confidence: float = 0.95,
     device: torch.device | str | None = None,
     seed: Seed = 0,
+    progress: Progress | None = None,
 ) -> Estimate:
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
 
@@ -55,6 +56,8 @@ def estimate(
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
+        progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
+            answer would take more than half of the free memory (see `line_from_disk`).
 
     Returns:
         An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver
@@ -76,24 +79,15 @@ def estimate(
         7.0
     """
     rng = as_rng(seed)
+    if belongs_on_disk(
+        a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
+    ):
+        return line_from_disk(a, b, p=p, progress=progress)
     question = ask(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
-    solver, choice = named(method, question)
-    if solver.draws is not None:
-        question = question.drawn(solver.draws, rng)
-    if reason := solver.refusal(question):
-        raise InputError(f"method {solver.name!r} cannot answer this: {reason}")
-    memory = check_memory(solver, question)
-    start = time.perf_counter()
-    found = solver.estimate(question, rng)
-    seconds = time.perf_counter() - start
+    found = answer(question, method, rng)
     if not found.converged:
-        warnings.warn(f"{solver.name} did not converge: {found.message}", WdistWarning, stacklevel=2)
-    return dataclasses.replace(
-        found,
-        seconds=seconds,
-        message=" ".join(filter(None, [question.notes, found.message])),
-        choice=dataclasses.replace(choice, memory=memory),
-    )
+        warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
+    return found

@@ -73,6 +73,7 @@ def as_samples(
     name: str = "a",
     device: torch.device | str | None = None,
     normalize_weights: bool = False,
+    weights_name: str | None = None,
 ) -> Samples:
     """Build `Samples` from anything array-like.
 
@@ -80,16 +81,18 @@ def as_samples(
         x: NumPy array or memory map, torch tensor, (nested) list, pandas or Polars column or frame; shape
             (n,) or (n, d); images (n, C, H, W), or (n, H, W) in uint8, are flattened.
         weights: Masses, shape (n,), non-negative, summing to one; None for equal masses.
-        name: What the user calls `x`; the messages speak of `name` and `weights_<name>`.
+        name: What the user calls `x` in the messages.
         device: Where to put the points; None keeps them where they are.
         normalize_weights: Divide the weights by their sum instead of insisting that it be one.
+        weights_name: What the user calls `weights`; None for `weights_<name>`.
 
     Raises:
         InputError: if the points or weights cannot be a probability measure; the text says which row and the
             remedy.
     """
+    weights_name = weights_name or f"weights_{name}"
     if isinstance(x, Samples):
-        return _again(x, weights, name, device, normalize_weights)
+        return _again(x, weights, name, weights_name, device, normalize_weights)
     device = as_device(device)
     tensor, whole = as_tensor(x, name)
     native = "torch" if isinstance(x, Tensor) else "numpy"
@@ -98,7 +101,7 @@ def as_samples(
     if device is not None:
         points = points.to(device)
     shape = tuple(tensor.shape[1:]) if tensor.ndim > 2 else ()
-    masses, uniform = _as_weights(weights, points, f"weights_{name}", normalize_weights)
+    masses, uniform = _as_weights(weights, points, weights_name, normalize_weights)
     return Samples(points, masses, uniform, native, note, shape)
 
 
@@ -121,12 +124,14 @@ def as_device(device: torch.device | str | None) -> torch.device | None:
 
 
 def _again(
-    x: Samples, weights: Any, name: str, device: torch.device | str | None, normalize_weights: bool
+    x: Samples, weights: Any, name: str, weights_name: str, device: torch.device | str | None, normalize: bool
 ) -> Samples:
     """Doubt `Samples` too: a user may have built them by hand, with any weights under the default uniform=True."""
     if weights is not None:
-        raise InputError(f"{name} is a Samples, which carries its weights; drop weights_{name}")
-    checked = as_samples(x.points, x.weights, name=name, device=device, normalize_weights=normalize_weights)
+        raise InputError(f"{name} is a Samples, which carries its weights; drop {weights_name}")
+    checked = as_samples(
+        x.points, x.weights, name=name, device=device, normalize_weights=normalize, weights_name=weights_name
+    )
     return dataclasses.replace(
         checked, native=x.native, note=x.note or checked.note, shape=x.shape or checked.shape
     )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from wdist.result import Target
 from wdist.rng import Rng
 from wdist.sources import CheckedSource, as_source, is_source, to_samples
 
-__all__ = ["Measure", "Question", "ask"]
+__all__ = ["Measure", "Question", "as_measure", "as_order", "ask", "check_columns", "check_pair", "terms"]
 
 Measure = Samples | CheckedSource
 
@@ -109,7 +111,25 @@ def ask(
     rng: Rng,
 ) -> Question:
     """Build the question, or raise an `InputError` that says which argument is wrong and how to mend it."""
-    order = _as_order(p)
+    question = terms(p=p, metric=metric, target=target, confidence=confidence)
+    device = as_device(device)
+    check_columns(a, b)
+    if device is not None and is_source(a) and is_source(b):
+        raise InputError(
+            "device is for given points, and both sides are sources; have them draw on that device"
+        )
+    first, second = (
+        as_measure(x, weights, name, f"weights_{name}", device, normalize_weights, rng)
+        for x, weights, name in ((a, weights_a, "a"), (b, weights_b, "b"))
+    )
+    return question(*check_pair(first, second))
+
+
+def terms(
+    *, p: float, metric: Metric, target: Target | str, confidence: float
+) -> Callable[[Measure, Measure], Question]:
+    """Doubt what is asked, apart from the measures that it is asked of: a `Question` that still wants its two."""
+    order = as_order(p)
     if not callable(metric) and not (isinstance(metric, str) and metric in METRICS):
         raise InputError(
             f"metric is {metric!r}; choose one of {', '.join(METRICS)} or pass a function (x, y) -> (n, m)"
@@ -120,46 +140,59 @@ def ask(
         aim = Target(target)
     except ValueError:
         raise InputError(f"target is {target!r}; choose 'sample' or 'population'") from None
+    return partial(Question, p=order, metric=metric, target=aim, confidence=float(confidence))
 
-    device = as_device(device)
 
-    def measure(x: Any, weights: Any, name: str) -> Measure:
-        if not is_source(x) or isinstance(x, Samples):
-            return as_samples(x, weights, name=name, device=device, normalize_weights=normalize_weights)
-        if weights is not None:
-            raise InputError(
-                f"{name} is a source that draws, so weights_{name} has no points to weigh; drop it"
-            )
-        return as_source(x, name, rng)
-
-    _check_columns(a, b)
-    if device is not None and is_source(a) and is_source(b):
-        raise InputError(
-            "device is for given points, and both sides are sources; have them draw on that device"
+def as_measure(
+    x: Any, weights: Any, name: str, weights_name: str, device: torch.device | None, normalize: bool, rng: Rng
+) -> Measure:
+    """Doubt one side of a question: given points become `Samples`, what draws a `CheckedSource`."""
+    if not is_source(x) or isinstance(x, Samples):
+        return as_samples(
+            x, weights, name=name, device=device, normalize_weights=normalize, weights_name=weights_name
         )
-    first, second = measure(a, weights_a, "a"), measure(b, weights_b, "b")
-    if isinstance(first, Samples) and isinstance(second, Samples):
-        first, second = _check_pair(first, second)
-    if first.dim != second.dim:
-        raise InputError(
-            f"a has {first.dim} coordinates a point and b has {second.dim}; "
-            "both must live in one space (n, d) and (m, d)"
-        )
-    return Question(first, second, p=order, metric=metric, target=aim, confidence=float(confidence))
+    if weights is not None:
+        raise InputError(f"{name} is a source that draws, so {weights_name} has no points to weigh; drop it")
+    return as_source(x, name, rng)
 
 
-def _check_columns(a: Any, b: Any) -> None:
+def check_columns(a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> None:
     """Refuse two frames that hold the same columns in another order: they would be compared by position."""
     frames = [frame if type(frame).__name__ == "DataFrame" else None for frame in (a, b)]
-    names = [[] if frame is None else [str(c) for c in frame.columns] for frame in frames]
-    if names[0] != names[1] and sorted(names[0]) == sorted(names[1]):
+    columns = [[] if frame is None else [str(c) for c in frame.columns] for frame in frames]
+    if columns[0] != columns[1] and sorted(columns[0]) == sorted(columns[1]):
+        first, second = names
         raise InputError(
-            f"a has the columns {', '.join(names[0])} and b the same in another order, {', '.join(names[1])}; "
-            "bring them in one order: b[list(a.columns)]"
+            f"{first} has the columns {', '.join(columns[0])} and {second} the same in another order, "
+            f"{', '.join(columns[1])}; bring them in one order: {second}[list({first}.columns)]"
         )
 
 
-def _as_order(p: Any) -> float:
+def check_pair(a: Measure, b: Measure, names: tuple[str, str] = ("a", "b")) -> tuple[Measure, Measure]:
+    """Bring two clouds to one device and one dtype; refuse what does not live in one space."""
+    first, second = names
+    if isinstance(a, Samples) and isinstance(b, Samples):
+        if a.points.device != b.points.device:
+            raise InputError(
+                f"{first} is on {a.points.device} and {second} on {b.points.device}; "
+                "move one, or pass device= to move both"
+            )
+        if a.shape and b.shape and a.shape != b.shape:
+            raise InputError(
+                f"{first} holds images of shape {a.shape} and {second} of {b.shape}; resize one to the other"
+            )
+        if a.points.dtype != b.points.dtype:
+            a, b = (dataclasses.replace(m, points=m.points.to(torch.float64)) for m in (a, b))
+    if a.dim != b.dim:
+        raise InputError(
+            f"{first} has {a.dim} coordinates a point and {second} has {b.dim}; "
+            "both must live in one space (n, d) and (m, d)"
+        )
+    return a, b
+
+
+def as_order(p: Any) -> float:
+    """Read the order of a distance, or raise an `InputError`."""
     if not _is_real(p) or not p >= 1:
         raise InputError(f"p is {p!r}; the order of a Wasserstein distance is a real number >= 1 (or inf)")
     return float(p)
@@ -167,16 +200,3 @@ def _as_order(p: Any) -> float:
 
 def _is_real(x: object) -> bool:
     return not isinstance(x, bool) and isinstance(x, numbers.Real)
-
-
-def _check_pair(a: Samples, b: Samples) -> tuple[Samples, Samples]:
-    """Bring two clouds to one device and one dtype; refuse images of different shapes."""
-    if a.points.device != b.points.device:
-        raise InputError(
-            f"a is on {a.points.device} and b on {b.points.device}; move one, or pass device= to move both"
-        )
-    if a.shape and b.shape and a.shape != b.shape:
-        raise InputError(f"a holds images of shape {a.shape} and b of {b.shape}; resize one to the other")
-    if a.points.dtype != b.points.dtype:
-        a, b = (dataclasses.replace(m, points=m.points.to(torch.float64)) for m in (a, b))
-    return a, b

@@ -16,7 +16,7 @@ from typing import Any
 from wdist.errors import NotConvergedError
 from wdist.memory import human_bytes
 
-__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target"]
+__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target", "in_words"]
 
 
 class Bound(str, Enum):
@@ -127,14 +127,14 @@ class Estimate:
             parts.append(f"{self._vouched} {bracket}")
         if self.interval is not None:
             parts.append(f"interval {self.interval}")
-        return "; ".join([*parts, f"by {self.method} in {_time(self.seconds)}"])
+        return "; ".join([*parts, f"by {self.method} in {in_words(self.seconds)}"])
 
     def explain(self) -> str:
         """Say in full which rule chose the method, what it cost, what else there was, and how sure the number is."""
         lines = [repr(self)]
         if self.choice is not None:
             lines.append(f"Why {self.method}: {self.choice.rule}")
-        cost = f"Cost: {_time(self.seconds)}"
+        cost = f"Cost: {in_words(self.seconds)}"
         if self.choice is not None:
             cost += f", about {human_bytes(self.choice.memory)} of working memory (predicted)"
         lines += [f"{cost}.", f"How sure: {self._certainty()}"]
@@ -208,5 +208,6 @@ def _number(x: float) -> str:
     return f"{x:.6g}"
 
 
-def _time(seconds: float) -> str:
+def in_words(seconds: float) -> str:
+    """Write a time for a person."""
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

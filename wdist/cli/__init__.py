@@ -1,7 +1,7 @@
 """The command line: one typer app, and one file a command.
 
-Here the commands are only put together. What they share, the way to speak to a terminal and the exit codes,
-is in `terminal.py`; what computes is imported when a command runs, not before.
+Here the commands are only put together. What they share is in `terminal.py` (how to speak to a person, and the
+exit codes), `reading.py` and `writing.py`; what computes is imported when a command runs, not before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import demo, estimate, methods
+from wdist.cli import demo, estimate, methods, pairwise, validate
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -44,5 +44,7 @@ def _options(
 
 
 app.command("estimate", epilog=estimate.EXAMPLES)(estimate.estimate)
+app.command("pairwise", epilog=pairwise.EXAMPLES)(pairwise.pairwise)
+app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("methods")(methods.methods)
 app.command("demo")(demo.demo)

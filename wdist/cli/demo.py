@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wdist.cli.terminal import guarded, output, progress
-from wdist.errors import InputError
+from wdist.cli.writing import check_folder
 
 if TYPE_CHECKING:
     from wdist.inference import Floor
@@ -57,10 +57,7 @@ def demo(
 ) -> None:
     """Show every kind of answer on real data: exact, sliced, entropic, a critic's, with bounds and the floor."""
     with guarded():
-        if not figure.resolve().parent.is_dir():
-            raise InputError(
-                f"--figure {figure}: no such folder as {figure.parent}; make it, or choose another"
-            )
+        check_folder("--figure", figure)
         started = time.perf_counter()
         with progress("importing"):
             stories = _questions(seed)

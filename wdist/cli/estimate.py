@@ -1,6 +1,6 @@
 """`wdist estimate A B`: read two samples, ask `wdist.estimate`, print the answer.
 
-The command adds nothing to the call but files and print: `_read` turns paths into arrays, `_table` lays the
+The command adds nothing to the call but files and print: `reading.py` turns paths into arrays, `_table` lays the
 estimate out for a person, and `--json` hands it to a machine.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, guarded, output, progress
+from wdist.cli.reading import check_header, read, read_weights
+from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -125,16 +126,16 @@ def estimate(
         with progress("importing"):
             import wdist
         with progress("reading the files"):
-            _check(header, a, b, weights_a, weights_b)
-            x = _read(a, key_a or key, column_a or column, header)
-            y = _read(b, key_b or key, column_b or column, header)
-            mass_a = _read_weights(weights_a, weights_column, header)
-            mass_b = _read_weights(weights_b, weights_column, header)
-        with progress(f"computing W{p:g}"):
+            check_header(header, a, b, weights_a, weights_b)
+            x = read(a, key_a or key, column_a or column, header)
+            y = read(b, key_b or key, column_b or column, header)
+            mass_a = read_weights(weights_a, weights_column, header)
+            mass_b = read_weights(weights_b, weights_column, header)
+        with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, seed=seed,
+                device=device, seed=seed, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))
@@ -145,35 +146,6 @@ def estimate(
             output().print(_table(answer, {"A": (a, x.shape), "B": (b, y.shape)}))
         if not answer.converged:
             raise typer.Exit(UNCONVERGED)
-
-
-def _check(header: bool | None, *files: Path | None) -> None:
-    """Refuse a header option that has no text file to speak of; next to one, other kinds may stand."""
-    if header is not None and not any(file is not None and _is_text(file) for file in files):
-        raise InputError("--header and --no-header are for .csv and .tsv files, and none is among yours")
-
-
-def _is_text(path: Path) -> bool:
-    from wdist.tables import DELIMITERS
-
-    return path.suffix.lower() in DELIMITERS
-
-
-def _read(path: Path, key: str | None, columns: list[str] | None, header: bool | None) -> Any:
-    from wdist.files import read_points
-
-    if header is None or not _is_text(path):
-        return read_points(path, key=key, columns=columns or None)
-    return read_points(path, key=key, columns=columns or None, header=header)
-
-
-def _read_weights(path: Path | None, name: str | None, header: bool | None) -> Any:
-    """Read masses; `name` is a column, or in an .npz the key."""
-    if path is None:
-        return None
-    if path.suffix.lower() == ".npz":
-        return _read(path, name, None, header)
-    return _read(path, None, None if name is None else [name], header)
 
 
 def _table(answer: Estimate, files: dict[str, tuple[Path, tuple[int, ...]]]) -> Table:

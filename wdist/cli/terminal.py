@@ -6,20 +6,22 @@ one line there and in an exit code, so that a script can tell a wrong file from 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 
-__all__ = ["EXIT_CODES", "UNCONVERGED", "guarded", "output", "progress"]
+__all__ = ["EXIT_CODES", "UNCONVERGED", "bar", "guarded", "output", "progress"]
 
 UNCONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
 
@@ -35,6 +37,7 @@ def guarded() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # where ≤ cannot be shown, the rest still is
+    os.environ.setdefault("KEOPS_VERBOSE", "0")  # POT imports KeOps, which greets on stdout, before the JSON
     with warnings.catch_warnings():
         warnings.simplefilter("always", WdistWarning)
         warnings.showwarning = _warner(warnings.showwarning)
@@ -65,6 +68,16 @@ def output() -> Console:
 def progress(text: str) -> Status:
     """Show a spinner on stderr while the body runs; rich shows none where no person is looking."""
     return Console(stderr=True, markup=False).status(text)
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a spinner on stderr, and a bar in its place once the function given is called with (done, total)."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    console = Console(stderr=True, markup=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(text, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _say(text: str) -> None:

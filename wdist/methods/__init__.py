@@ -45,6 +45,10 @@ AUTO_PAIRS = 36_000_000
 """Most pairs n·m that "auto" gives to the exact dense solver: 6000 points a side, some twenty seconds."""
 
 
+TRIFLE = 4 * 2**20
+"""Up to so many bytes, asking the system what is free would take longer than the answer."""
+
+
 def choose(question: Question) -> tuple[Method, str]:
     """The rule behind method="auto": the first line that applies, and the reason as `explain` reads it out."""
     first_order = question.p == 1 and question.euclidean
@@ -106,7 +110,10 @@ def named(method: str | Method, question: Question) -> tuple[Method, Choice]:
 
 def check_memory(method: Method, question: Question) -> int:
     """Predict the memory a request takes; refuse what the machine cannot hold, naming what would fit."""
-    need, free = method.memory(question), available_bytes(question.device)
+    need = method.memory(question)
+    if need <= TRIFLE:
+        return need
+    free = available_bytes(question.device)
     if need <= free:
         return need
     fitting = [

@@ -26,6 +26,7 @@ from wdist.measures import Samples
 from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
+from wdist.plans.pairs import Matrix
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
 from wdist.question import Measure, Question
 from wdist.result import Bound, Estimate, Interval, Target
@@ -258,14 +259,15 @@ def _bracket(f: Potential, question: Question) -> tuple[float, float]:
     steepest = float(((on_a[:, None] - on_b) / cost.clamp_min(1e-300)).max())
     if not 0 < steepest < math.inf:
         steepest = 1.0
+    held = Matrix(cost)
     tried = [
-        dual_bound(-factor / steepest * on_b, x, y, a.weights, b.weights, cost=cost) for factor in FACTORS
+        dual_bound(-factor / steepest * on_b, x, y, a.weights, b.weights, cost=held) for factor in FACTORS
     ]
     best = max(tried, key=lambda bound: bound.value)
     upper = math.inf
     for blur in BLURS:
         plan = plan_from_potentials(
-            best.u, best.v, cost, a.weights, b.weights, blur * float(cost.mean()) or 1.0
+            best.u, best.v, held, a.weights, b.weights, blur * float(cost.mean()) or 1.0
         )
-        upper = min(upper, float((round_to_coupling(plan, a.weights, b.weights) * cost).sum()))
+        upper = min(upper, round_to_coupling(plan, a.weights, b.weights).cost(held))
     return min(best.value, upper), upper

@@ -1,8 +1,8 @@
 """Exact W_p on the line, as a report (`Line`) and as a differentiable, batched kernel (`wasserstein_1d`).
 
 The report runs the compiled walk of `plans/line.py`; on a GPU and where a gradient is wanted, the kernel does
-the same in torch: it sorts, merges the two sets of quantile levels and sums the gaps between the quantile
-functions.
+the same in torch: it sorts, pairs the atoms that share a piece of the levels, and sums the gaps between them.
+For uniform samples the pairs follow from the two sizes alone, whatever the points.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Line(Method):
         if question.device.type == "cpu":
             x, y = a.points[:, 0].numpy(), b.points[:, 0].numpy()
             weights = None if uniform else (a.weights.numpy(), b.weights.numpy())
-            value = line_distance(x, y, question.p, weights)
+            value = line_distance(x, y, question.p, weights, threads=torch.get_num_threads())
         else:
             masses = (None, None) if uniform else (a.weights, b.weights)
             x64, y64 = a.points[:, 0].double(), b.points[:, 0].double()
@@ -92,17 +92,39 @@ def wasserstein_1d(
         2.0
     """
     check_kernel_input(x, y, p, rows=0)
+    if weights_x is None and weights_y is None:
+        xs, ys = x.sort(dim=-1).values, y.sort(dim=-1).values
+        if x.shape == y.shape:
+            return mean_power((xs - ys).abs(), None, p)
+        i, j, steps = _uniform_pieces(x.shape[-1], y.shape[-1], x.device)  # (n + m - 1,) each
+        return mean_power((xs[..., i] - ys[..., j]).abs(), steps, p)
     xs, order_x = x.sort(dim=-1)
     ys, order_y = y.sort(dim=-1)
-    if weights_x is None and weights_y is None and x.shape == y.shape:
-        return mean_power((xs - ys).abs(), None, p)
     ends_x, ends_y = _levels(weights_x, order_x, x), _levels(weights_y, order_y, y)  # (..., n), (..., m)
-    ends = torch.cat([ends_x, ends_y], dim=-1).sort(dim=-1).values  # (..., n + m)
+    ends, order = torch.cat([ends_x, ends_y], dim=-1).sort(dim=-1)  # (..., n + m)
     steps = torch.diff(ends, prepend=torch.zeros_like(ends[..., :1]))
-    middle = (ends - steps / 2).detach()
-    i = torch.searchsorted(ends_x.detach(), middle).clamp_(max=x.shape[-1] - 1)
-    j = torch.searchsorted(ends_y.detach(), middle).clamp_(max=y.shape[-1] - 1)
+    of_x = order < x.shape[-1]  # whose atom ends with the piece; those that ended before it are behind
+    i = (of_x.cumsum(dim=-1) - of_x.long()).clamp_(max=x.shape[-1] - 1)
+    j = ((~of_x).cumsum(dim=-1) - (~of_x).long()).clamp_(max=y.shape[-1] - 1)
     return mean_power((xs.gather(-1, i) - ys.gather(-1, j)).abs(), steps, p)
+
+
+def _uniform_pieces(n: int, m: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Atoms i of n and j of m that share a piece of the levels, and its length: (n + m - 1,) each.
+
+    In steps of 1/(nm) an atom of the larger sample holds the smaller number of steps. It begins on one atom
+    of the other, and where that ends within it, goes on with the next: pieces that begin with an atom of the
+    larger sample, then those that begin with the second, third, ... of the smaller (some of length zero).
+    """
+    if n < m:
+        j, i, steps = _uniform_pieces(m, n, device)
+        return i, j, steps
+    first, second = torch.arange(n, device=device), torch.arange(1, m, device=device)
+    onto, within = first * m // n, second * n // m
+    begun = torch.minimum((onto + 1) * n - first * m, torch.tensor(m, device=device))
+    rest = torch.where(second * n % m > 0, (within + 1) * m - second * n, 0)
+    steps = torch.cat([begun, rest]).to(torch.float64) / n / m
+    return torch.cat([first, within]), torch.cat([onto, second]), steps
 
 
 def _levels(weights: Tensor | None, order: Tensor, x: Tensor) -> Tensor:

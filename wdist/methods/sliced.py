@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from wdist.methods.line import wasserstein_1d
 from wdist.methods.method import Method
 from wdist.options import check_whole
 from wdist.plans.line import Array, line_distance
+from wdist.plans.room import Room
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.rng import Rng, Seed, as_rng
@@ -203,21 +205,41 @@ def projected_distances(
     Projects and sorts in the points' own precision, or in float64 where `exact`; sums in float64 either way.
     """
     dtype = torch.float64 if exact else a.points.dtype
-    centre = a.points.mean(dim=0, dtype=torch.float64)
-    x, y = ((m.points.to(torch.float64) - centre).to(dtype) for m in (a, b))
+    x, y = _centred(a, b, dtype)
     uniform = a.uniform and b.uniform
-    blocks = torch.split(directions.to(dtype), max(2, BLOCK_BYTES // (8 * (len(x) + len(y)))))
+    size = max(2, BLOCK_BYTES // (x.element_size() * (len(x) + len(y))))
+    blocks = torch.split(directions.to(dtype), size)
     if x.device.type != "cpu":
         wx, wy = (None, None) if uniform else (a.weights, b.weights)
         parts = [wasserstein_1d(t @ x.mT, t @ y.mT, p=p, weights_x=wx, weights_y=wy) for t in blocks]
         return np.asarray(torch.cat(parts).double().cpu())
     masses = None if uniform else (a.weights.numpy(), b.weights.numpy())
+
+    def along(room: Room, first: Array, second: Array) -> list[float]:
+        return [line_distance(u, v, p, masses, room=room) for u, v in zip(first, second, strict=True)]
+
     distances: list[float] = []
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # sorting lets go of the interpreter
+    first, second = (points.new_empty((len(blocks[0]), len(points))) for points in (x, y))  # reused
+    rooms = [Room() for _ in range(torch.get_num_threads())]
+    with ThreadPoolExecutor(len(rooms)) as pool:  # sorting lets go of the interpreter
         for block in blocks:
-            rows = zip((block @ x.mT).numpy(), (block @ y.mT).numpy(), strict=True)
-            distances += pool.map(lambda row: line_distance(row[0], row[1], p, masses), rows)
+            torch.mm(block, x.mT, out=first[: len(block)])
+            torch.mm(block, y.mT, out=second[: len(block)])
+            shares = (np.array_split(rows[: len(block)].numpy(), len(rooms)) for rows in (first, second))
+            distances += chain.from_iterable(pool.map(along, rooms, *shares))
     return np.array(distances)
+
+
+def _centred(a: Samples, b: Samples, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Both clouds less the mean of the first, subtracted in float64 and rounded to `dtype` once."""
+    if a.points.device.type != "cpu":
+        centre = a.points.mean(dim=0, dtype=torch.float64)
+        return (a.points - centre).to(dtype), (b.points - centre).to(dtype)
+    x, y = (torch.empty_like(m.points, dtype=dtype) for m in (a, b))
+    mean = a.points.numpy().mean(axis=0, dtype=np.float64)
+    for m, out in ((a, x), (b, y)):  # NumPy converts as it goes, torch would copy all points to float64 first
+        np.subtract(m.points.numpy(), mean, out=out.numpy(), dtype=np.float64, casting="same_kind")
+    return x, y
 
 
 def _mean_and_error(distances: Array, p: float) -> tuple[float, float]:

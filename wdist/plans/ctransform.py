@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from wdist.costs import Metric, cost_blocks
+from wdist.plans.pairs import Pairs, row_blocks
 
 __all__ = ["DualBound", "c_transform", "dual_bound"]
 
@@ -64,7 +65,7 @@ def c_transform(
 
 def dual_bound(
     v: Tensor, x: Tensor, y: Tensor, a: Tensor, b: Tensor, metric: Metric = "euclidean", p: float = 1.0,
-    *, native: str = "torch", cost: Tensor | None = None,
+    *, native: str = "torch", cost: Pairs | None = None,
 ) -> DualBound:  # fmt: skip
     """Lower bound on W_p**p between weighted clouds, from any potential v transformed twice.
 
@@ -79,13 +80,15 @@ def dual_bound(
         metric: The ground metric, as in `costs.distances`.
         p: Finite order, >= 1.
         native: What a function metric is called with, as in `costs.distances`.
-        cost: The whole matrix distance**p, (n, m), where it is at hand; x, y, metric and p are then not
-            looked at.
+        cost: The costs distance**p, (n, m), where there is another way to them; x, y, metric and p are then
+            not looked at.
     """
     v = v - (b * v).sum()  # the dual value is blind to a constant, and small numbers round less
     u = torch.empty_like(a)
     best = torch.full_like(v, torch.inf)
-    blocks = _powers(cost_blocks(x, y, metric, native), p) if cost is None else _row_blocks(cost)
+    blocks = _powers(cost_blocks(x, y, metric, native), p)
+    if cost is not None:
+        blocks = ((rows, cost.block(rows)) for rows in row_blocks(cost))
     for rows, block in blocks:
         u[rows] = torch.sub(v, block).amax(dim=1).neg_()
         torch.minimum(best, torch.sub(u[rows, None], block).amax(dim=0).neg_(), out=best)
@@ -97,9 +100,3 @@ def dual_bound(
 def _powers(blocks: Iterable[tuple[slice, Tensor]], p: float) -> Iterable[tuple[slice, Tensor]]:
     for rows, block in blocks:
         yield rows, block if p == 1 else block**p
-
-
-def _row_blocks(cost: Tensor, step: int = 256) -> Iterable[tuple[slice, Tensor]]:
-    for start in range(0, len(cost), step):
-        rows = slice(start, start + step)
-        yield rows, cost[rows]

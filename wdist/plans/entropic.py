@@ -1,27 +1,31 @@
-"""Entropic transport over a dense cost: Sinkhorn's fixed point, found by accelerated averaged steps; batched.
+"""Entropic transport: Sinkhorn's fixed point, found by accelerated averaged steps; batched.
 
 The dual of OT_ε = min ⟨P, c⟩ + ε KL(P | a⊗b) is max Σ a u + Σ b v − ε Σ a b (exp((u + v − c)/ε) − 1), reached
 where u and v are each other's soft c-transforms. `_Anderson` mixes the averaged steps of both sides at once,
-so a and b are treated alike; `_at_level` runs them for one ε on a Gibbs kernel that has absorbed the
-potentials (Schmitzer 2019), which makes a step two matrix-vector products and no exponential;
-`entropic_potentials` lowers ε from the largest cost.
+so a and b are treated alike; `_at_level` runs them for one ε on a `Gibbs` kernel; `entropic_potentials` lowers ε
+from the largest cost. Large problems take their steps in single precision; what they end in is read, and where it
+falls short mended, in double.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-__all__ = ["Entropic", "entropic_potentials", "entropic_value"]
+from wdist.plans.gibbs import Gibbs
+from wdist.plans.pairs import Cost
+
+__all__ = ["Entropic", "entropic_potentials"]
 
 SHRINK = 0.25  # of epsilon from one level to the next
 ROUGH = 3e-4, 300  # marginal error and steps that end a level on the way
+SINGLE_PAIRS = 2**18  # from so many on, single precision saves time that one notices
+SINGLE_ERROR = 1e-2  # the largest marginal error from rounding that single precision is still of use with
 MEMORY = 20  # steps that Anderson's mixing looks back on
 RIDGE = 1e-10
-REACH = 100.0  # in units of epsilon: how far the potentials may leave those in the kernel
-STEEP = 600.0  # largest exponent in a kernel; met only between points that weigh nothing
 TINY = 1e-300
 
 
@@ -34,24 +38,26 @@ class Entropic:
         v: Shape (..., m).
         error: Half the L1 distance of both marginals from a and b, shape (...).
         iterations: Steps taken, over all levels.
+        value: OT_ε, shape (...); its own error is of second order in `error`.
     """
 
     u: Tensor
     v: Tensor
     error: Tensor
     iterations: int
+    value: Tensor
 
 
 def entropic_potentials(
-    cost: Tensor, a: Tensor, b: Tensor, epsilon: float, *, tol: float, max_iter: int,
+    cost: Cost, a: Tensor, b: Tensor, epsilon: float, *, tol: float, max_iter: int,
     guess: tuple[Tensor, Tensor] | None = None,
 ) -> Entropic:  # fmt: skip
     """Maximise the entropic dual.
 
     Args:
-        cost: Ground costs, shape (..., n, m), float64, non-negative.
-        a: Masses, shape (..., n), summing to one.
-        b: Masses, shape (..., m), summing to one.
+        cost: Ground cost, (..., n, m).
+        a: Masses, shape (..., n), float64, summing to one.
+        b: Masses, shape (..., m), float64, summing to one.
         epsilon: Strength of the entropy, in the unit of the cost.
         tol: Marginal error to stop at.
         max_iter: Steps to stop at, converged or not; read `error`.
@@ -61,65 +67,54 @@ def entropic_potentials(
     marginals = torch.cat([a, b], dim=-1)  # (..., n + m)
     goal = torch.full_like(marginals[..., :1], epsilon)  # (..., 1)
     if guess is None:
-        level = torch.maximum(cost.amax(dim=(-2, -1))[..., None], goal)
-        w = torch.zeros_like(marginals)  # (u, v) in units of the level
+        level, w = torch.maximum(cost.largest()[..., None], goal), torch.zeros_like(marginals)
     else:
-        level, w = goal, torch.cat(guess, dim=-1) / goal
+        level, w = goal, torch.cat(guess, dim=-1) / goal  # (u, v) in units of the level
+    large = math.prod(cost.shape) >= SINGLE_PAIRS
+    unit_error = torch.finfo(torch.float32).eps * cost.extent()[..., None] if large else goal
+    single, double = Gibbs(cost, torch.float32), Gibbs(cost, torch.float64)
     used = 0
     while True:
         last = bool((level <= goal).all())
-        left = max(1, max_iter - used)
-        aim, limit = (tol, left) if last else (max(tol, ROUGH[0]), min(left, ROUGH[1]))
-        w, error, steps = _at_level(cost, marginals, w, level, aim, limit)
-        used += steps
+        aim, limit = (tol, max_iter) if last else (max(tol, ROUGH[0]), ROUGH[1])
+        rounding = float((unit_error / level).amax())
+        rough = large and rounding <= SINGLE_ERROR
+        kernels = [(double, aim, 0)] if last or not rough else []
+        if rough:  # and leave a step to read the end in double precision
+            kernels.insert(0, (single, max(aim, rounding), 1))
+        for kernel, near, spare in kernels:
+            left = min(limit, max_iter - used - spare)
+            if left > 0 or spare == 0:
+                w, reached, steps = _at_level(kernel, marginals, w, level, near, max(1, left))
+                used += steps
         if last:
-            u, v = torch.split(w * goal, [n, m], dim=-1)
-            return Entropic(u, v, error, used)
+            break
         lower = torch.maximum(level * SHRINK, goal)
         w, level = w * (level / lower), lower
-
-
-def entropic_value(cost: Tensor, a: Tensor, b: Tensor, u: Tensor, v: Tensor, epsilon: float) -> Tensor:
-    """Evaluate the dual objective at fixed potentials: (...), a lower bound on OT_ε for any u and v.
-
-    Differentiable in cost, a and b; at optimal potentials that is the gradient of OT_ε itself (envelope
-    theorem), and the error of the value is of second order in theirs.
-    """
-    ratio = ((u[..., :, None] + v[..., None, :] - cost) / epsilon).clamp(max=STEEP).exp()  # (..., n, m)
-    rows = (ratio @ b[..., :, None])[..., 0]  # (..., n)
-    return (a * u).sum(-1) + (b * v).sum(-1) - epsilon * ((a * rows).sum(-1) - a.sum(-1) * b.sum(-1))
+    error = _error(reached, marginals)
+    value = epsilon * ((marginals * w).sum(-1) - reached[..., :n].sum(-1) + 1)
+    u, v = torch.split(w * epsilon, [n, m], dim=-1)
+    return Entropic(u, v, error, used, value)
 
 
 def _at_level(
-    cost: Tensor, marginals: Tensor, w: Tensor, level: Tensor, tol: float, limit: int
+    kernel: Gibbs, marginals: Tensor, w: Tensor, level: Tensor, tol: float, limit: int
 ) -> tuple[Tensor, Tensor, int]:
-    """Solve at one epsilon from w = (u, v)/ε: the new w (..., n + m), its marginal error (...), the steps."""
-    n = cost.shape[-2]
+    """Solve at one epsilon from w = (u, v)/ε: the new w, the marginals of its plan, both (..., n + m), the steps."""
     mixing = _Anderson(marginals)
-    kernel = torch.empty_like(cost)
-    base = _fill(kernel, w, cost, level)
+    kernel.forget()
     step = 0
     while True:
         step += 1
-        if float((w - base).abs().amax()) > REACH:
-            base = _fill(kernel, w, cost, level)
-        heavy = marginals * (w - base).exp()  # (..., n + m)
-        rows = (heavy[..., None, n:] @ kernel.mT)[..., 0, :]  # (..., n)
-        columns = (heavy[..., None, :n] @ kernel)[..., 0, :]  # (..., m)
-        sums = torch.cat([rows, columns], dim=-1)
-        error = (heavy * sums - marginals).abs().sum(dim=-1) / 2
+        image, reached = kernel.step(w, level, marginals)
+        error = _error(reached, marginals)
         if step == limit or bool((error <= tol).all()):
-            return w, error, step
-        image = base - sums.clamp_(min=TINY).log()  # soft c-transforms of v and of u, over ε
+            return w, reached, step
         w = torch.where((error <= tol)[..., None], w, mixing.step(w, image, error))
 
 
-def _fill(kernel: Tensor, w: Tensor, cost: Tensor, level: Tensor) -> Tensor:
-    """Write exp((u + v − c)/ε) into `kernel` and return the (u, v)/ε that it now holds."""
-    n = cost.shape[-2]
-    torch.div(cost, -level[..., None], out=kernel)
-    kernel.add_(w[..., :n, None]).add_(w[..., None, n:]).clamp_(max=STEEP).exp_()
-    return w
+def _error(reached: Tensor, marginals: Tensor) -> Tensor:
+    return (reached - marginals).abs().sum(dim=-1) / 2
 
 
 class _Anderson:

@@ -1,0 +1,135 @@
+"""Which engine of `wdist.Discrete` is fastest where: measured, and boiled down to rules that wdist reads.
+
+`rows` walks a grid of orders, dimensions, kinds of mass and sizes on the tuning seed, dropping an engine that fell
+far behind; `rules` turns the table into wdist/data/crossovers.json. No figure there is typed or mended by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from statistics import geometric_mean
+from typing import Any
+
+from benchmarks.families import TUNED, Instance
+from benchmarks.harness import Candidate, Contender, Row
+from benchmarks.sides import engines
+from benchmarks.store import Table
+from benchmarks.verdict import Record, fault, figure
+
+__all__ = ["rows", "rules", "written"]
+
+ORDERS = (1.0, 2.0)
+DIMENSIONS = (2, 3, 8, 16, 64)
+SIZES = (200, 500, 1000, 2000, 5000)
+FAMILIES = ("gaussian", "clustered", "lattice")
+ASSIGNMENT_ONLY = ("scipy", "lapx")
+HOPELESS = 5.0  # times the fastest: such an engine is not run at larger sizes
+MARGIN = 1.1  # times faster an engine has to be to take over from the one before
+
+ABOUT = (
+    "Which engine of wdist.Discrete is fastest, measured by `python -m benchmarks.run crossovers`. The first rule "
+    "that holds is taken. p and d: order and dimension lie in [low, high), null for no end. matched: equal numbers "
+    "of points of equal mass. from: the geometric mean of n and m is at least that. engines: fastest first."
+)
+
+Times = dict[str, float]
+
+
+def rows(table: Table, quick: bool) -> Iterator[Row]:
+    """The grid; what is yielded must be in the table before the next is asked for."""
+    sizes, dimensions = ((100, 200), (2, 16)) if quick else (SIZES, DIMENSIONS)
+    for p, d, matched in itertools.product(ORDERS, dimensions, (True, False)):
+        alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
+        for n in sizes:
+            contenders = tuple(
+                Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
+            )
+            for family in FAMILIES:
+                instance = Instance(family, n, d, p, weighted=not matched, seed=TUNED)
+                yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
+            times = _times([row for row in table.rows if _cell(row) == (p, d, matched, n)])
+            alive = [
+                engine for engine in alive if times.get(engine, math.inf) < HOPELESS * min(times.values())
+            ]
+
+
+def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
+    """The rules of a measured grid, in the order in which they are to be tried."""
+    cells: dict[tuple[Any, ...], list[Record]] = {}
+    for row in table_rows:
+        cells.setdefault(_cell(row), []).append(row)
+    by_size: dict[tuple[float, int, bool], dict[int, Times]] = {}
+    for (p, d, matched, n), members in cells.items():
+        by_size.setdefault((p, d, matched), {})[n] = _times(members)
+    orders = _bands(sorted({p for p, _, _ in by_size}), whole=False)
+    dimensions = _bands(sorted({d for _, d, _ in by_size}), whole=True)
+    return [
+        {"p": orders[p], "d": dimensions[d], "matched": matched, "from": start, "engines": ranking}
+        for (p, d, matched), sizes in sorted(by_size.items())
+        for start, ranking in reversed(_segments(sizes))
+    ]
+
+
+def written(table: Table) -> str:
+    """The file as wdist reads it: JSON, a rule a line."""
+    lines = ",\n  ".join(json.dumps(rule) for rule in rules(table.rows))
+    head = json.dumps({"about": ABOUT, "environment": table.environment}, indent=1).removesuffix("\n}")
+    return f'{head},\n "rules": [\n  {lines}\n ]\n}}\n'
+
+
+def _cell(row: Record) -> tuple[float, int, bool, int]:
+    instance = row["instance"]
+    return instance["p"], instance["d"], not instance["weighted"], instance["n"]
+
+
+def _times(members: list[Record]) -> Times:
+    """CPU seconds of each engine that was right on every family: their geometric mean."""
+    found: dict[str, list[float]] = {}
+    for record in members:
+        for side in record["sides"]:
+            seconds = figure(side, "cpu")
+            if not fault(side, record) and seconds is not None:
+                found.setdefault(side["name"], []).append(seconds)
+    return {engine: geometric_mean(times) for engine, times in found.items() if len(times) == len(members)}
+
+
+def _segments(sizes: dict[int, Times]) -> list[tuple[int, list[str]]]:
+    """Where each winner's reign begins, with the engines that ran there ranked, fastest first."""
+    reigns: list[tuple[str, list[int]]] = []
+    for n, times in sorted(sizes.items()):
+        best = min(times, key=times.__getitem__)
+        before = reigns[-1][0] if reigns else best
+        if before in times and times[before] <= MARGIN * times[best]:
+            best = before
+        if not reigns or best != before:
+            reigns.append((best, []))
+        reigns[-1][1].append(n)
+    out = []
+    for position, (best, members) in enumerate(reigns):
+        start = 0 if position == 0 else round(math.sqrt(reigns[position - 1][1][-1] * members[0]))
+        out.append((start, [best, *_ranking([sizes[n] for n in members], best)]))
+    return out
+
+
+def _ranking(times: list[Times], best: str) -> list[str]:
+    """The engines behind the best, those that ran at every size first."""
+    others = {engine for one in times for engine in one} - {best}
+
+    def behind(engine: str) -> tuple[int, float]:
+        runs = [one[engine] / one[best] for one in times if engine in one]
+        return len(times) - len(runs), geometric_mean(runs)
+
+    return sorted(others, key=behind)
+
+
+def _bands(measured: list[Any], *, whole: bool) -> dict[Any, list[Any]]:
+    """Half-open neighbourhoods of the values measured, from 1 up: split at geometric means, at midpoints for orders."""
+    cuts = [
+        math.ceil(math.sqrt(low * high)) if whole else (low + high) / 2
+        for low, high in itertools.pairwise(measured)
+    ]
+    edges = [1, *cuts, None]
+    return {value: [edges[i], edges[i + 1]] for i, value in enumerate(measured)}

@@ -1,0 +1,122 @@
+"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`; see `--help`.
+
+Every command saves after each row and can go on where it stopped (`--resume`). With `--quick` sizes are small and
+results go to build/benchmarks/, which git ignores; without, to benchmarks/results/, from which
+`python -m benchmarks.render` makes the pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import crossovers as crossovers_
+from benchmarks import scaling as scaling_
+from benchmarks.families import REPORTED
+from benchmarks.harness import Pace, Row, measure
+from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
+from benchmarks.tables import GROUPS
+from benchmarks.verdict import Record, figure, score
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+Quick = Annotated[
+    bool, typer.Option("--quick", help="A tenth of the size, one seed: a trial of the machinery.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a table that was interrupted.")]
+RULES = ROOT / "wdist" / "data" / "crossovers.json"
+QUICK_PACE = Pace(repeats=3, budget=5)
+
+
+@app.callback()
+def main() -> None:
+    """Measure wdist against its peers."""
+
+
+@app.command()
+def exact(
+    only: Annotated[list[str] | None, typer.Option(help=f"A group: {', '.join(GROUPS)}; repeatable.")] = None,
+    repeats: Annotated[int, typer.Option(help="Timings of a side.")] = 5,
+    budget: Annotated[
+        float, typer.Option(help="Seconds a side of a row may take; fewer repeats then.")
+    ] = 300,
+    seeds: Annotated[int, typer.Option(help="How many of the seeds.", min=1, max=len(REPORTED))] = len(
+        REPORTED
+    ),
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure the tables of exact, sliced and Sinkhorn distances, one file a group."""
+    if unknown := set(only or ()) - set(GROUPS):
+        raise typer.BadParameter(
+            f"no group is called {', '.join(sorted(unknown))}; choose {', '.join(GROUPS)}"
+        )
+    pace = QUICK_PACE if quick else Pace(repeats=repeats, budget=budget)
+    for name in only or GROUPS:
+        # three seeds of a family make up its repeats
+        here = Pace(1, budget) if name == "families" else pace
+        rows = (row for row in GROUPS[name](quick) if row.instance.seed in REPORTED[:seeds])
+        fill(begun(folder(quick) / f"{name}.json", resume=resume), rows, here)
+
+
+@app.command()
+def scaling(quick: Quick = False, resume: Resume = False) -> None:
+    """Measure time and memory against n; draws docs/scaling.png."""
+    table = begun(folder(quick) / "scaling.json", resume=resume)
+    fill(table, scaling_.rows(table, quick), QUICK_PACE if quick else Pace(budget=60))
+    scaling_.draw(table.rows, (QUICK if quick else ROOT / "docs") / scaling_.FIGURE)
+
+
+@app.command()
+def crossovers(quick: Quick = False, resume: Resume = False) -> None:
+    """Measure which engine is fastest where; writes wdist/data/crossovers.json."""
+    table = begun(folder(quick) / "crossovers.json", resume=resume)
+    fill(table, crossovers_.rows(table, quick), Pace(3, 5))
+    write_whole(QUICK / "rules.json" if quick else RULES, crossovers_.written(table))
+
+
+def folder(quick: bool) -> Path:
+    """Where results go."""
+    return QUICK if quick else RESULTS
+
+
+def begun(path: Path, *, resume: bool) -> Table:
+    """A table to be filled, or the one to go on with."""
+    try:
+        return Table(path, resume=resume)
+    except ChangedError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def fill(table: Table, rows: Iterable[Row], pace: Pace) -> None:
+    """Measure the rows that a table lacks, saving after each."""
+    for row in rows:
+        if row.key in table:
+            continue
+        start = time.perf_counter()
+        record = measure(row, pace)
+        table.add(record)
+        typer.echo(f"{row.group}: {row.key} ({time.perf_counter() - start:.0f} s)")
+        for side in record["sides"]:
+            typer.echo(f"  {_told(side)}")
+        for target in record["targets"]:
+            found = score(record, target)
+            told = found.reason if found.value is None else f"{found.value:.3g}"
+            typer.echo(f"  {target['measure']} over {target['over'] or 'nothing'}: {told}")
+
+
+def _told(side: Record) -> str:
+    seconds = figure(side, "cpu")
+    parts = [f"{side['name']:28}", " " * 12 if seconds is None else f"{seconds:10.4g} s"]
+    parts += [f"{side['memory'] / 1e6:9.1f} MB"] if side["memory"] is not None else []
+    parts += [f" error {side['error']:.1e}"] if side["error"] is not None else []
+    parts += [f" {side['status']}: {side['note']}"] if side["status"] != "done" else []
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    app()

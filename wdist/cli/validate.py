@@ -1,0 +1,144 @@
+"""`wdist validate [A B]`: how wdist compares with its peers, on the user's samples or on the bundled ones.
+
+The command reads files, shows progress and prints the report of `wdist.validate`: a table a case for a person,
+`--json` for a machine, `--out` for a page.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from wdist.cli.reading import check_header, read, read_weights
+from wdist.cli.terminal import bar, guarded, output, progress
+from wdist.cli.writing import check_folder, write_whole
+from wdist.errors import InputError
+
+if TYPE_CHECKING:
+    from wdist.validation import ValidationReport
+
+__all__ = ["EXAMPLES", "validate"]
+
+DISAGREED = 1
+
+EXAMPLES = "\n\n".join(
+    [
+        "[bold]Examples[/bold]",
+        "  wdist validate --out report.md",
+        "  wdist validate real.npy fake.npy --p 2",
+        "  wdist validate before.csv after.csv --column flow --json",
+        "Exit codes: 0 every number that was compared agrees; 1 one does not, or wdist did not converge, or no number "
+        "could be compared; 2 bad input; 70 a fault in wdist itself; 130 interrupted.",
+    ]
+)
+
+READING, MASSES, PRINTING = "Reading the files", "Weights", "Printing"
+
+
+def validate(
+    a: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="A", help="First sample: a file, or a folder of images.", show_default="bundled"
+        ),
+    ] = None,
+    b: Annotated[
+        Path | None, typer.Argument(metavar="B", help="Second sample.", show_default="bundled")
+    ] = None,
+    p: Annotated[
+        float | None, typer.Option(help="Order of the distance: a number >= 1.", show_default="1 and 2")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the directions of the slices.")] = 0,
+    weights_a: Annotated[
+        Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
+    ] = None,
+    weights_b: Annotated[
+        Path | None, typer.Option(help="File of the masses of B.", rich_help_panel=MASSES)
+    ] = None,
+    normalize_weights: Annotated[
+        bool,
+        typer.Option("--normalize-weights", help="Divide the masses by their sum.", rich_help_panel=MASSES),
+    ] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            "-c",
+            metavar="NAME",
+            help="Column by name, or position from 0; may be repeated.",
+            rich_help_panel=READING,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether a .csv or .tsv begins with names.",
+            show_default="by looking",
+            rich_help_panel=READING,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Write the report there in Markdown, whole or not at all.",
+            rich_help_panel=PRINTING,
+        ),
+    ] = None,
+) -> None:
+    """Compare wdist with SciPy, POT and, where installed, GeomLoss and OTT.
+
+    Each peer's number is brought to one convention, and refused where it did not converge.
+    Without A and B, on the real samples that come with wdist.
+    """
+    with guarded():
+        check_folder("--out", out)
+        if a is not None and b is None:
+            raise InputError(f"{a} is given alone; pass two samples, or none for the bundled ones")
+        with progress("importing"):
+            import wdist
+        with progress("reading the files"):
+            check_header(header, a, b, weights_a, weights_b)
+            x, y = (None if path is None else read(path, key, column, header) for path in (a, b))
+            mass_a, mass_b = (read_weights(path, None, header) for path in (weights_a, weights_b))
+        with bar("comparing") as tick:
+            report = wdist.validate(
+                x, y, p=p, weights_a=mass_a, weights_b=mass_b, normalize_weights=normalize_weights, seed=seed,
+                progress=tick,
+            )  # fmt: skip
+        if out is not None:
+            write_whole(out, report.to_markdown())
+        if as_json:
+            typer.echo(json.dumps(report.to_dict(), allow_nan=False))
+        else:
+            _show(report)
+        if not report.agrees:
+            raise typer.Exit(DISAGREED)
+
+
+def _show(report: ValidationReport) -> None:
+    """Print a table for each pair of samples, and what it all comes to."""
+    from wdist.validation.metering import METHOD
+    from wdist.validation.report import HEADERS
+
+    for case in dict.fromkeys(row.case for row in report.rows):
+        table = Table(title=f"\n{case}", title_style="bold", title_justify="left")
+        for header in HEADERS:
+            table.add_column(header, overflow="fold")
+        for row in report.rows:
+            if row.case == case:
+                table.add_row(*row.cells())
+        output().print(table)
+    output().print(f"Peers: {', '.join(map(str, report.peers))}. {METHOD}\n")
+    output().print(repr(report), soft_wrap=True)
