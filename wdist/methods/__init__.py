@@ -10,6 +10,7 @@ from wdist.memory import available_bytes, human_bytes
 from wdist.methods.circle import Circle
 from wdist.methods.critic import Critic
 from wdist.methods.discrete import Discrete
+from wdist.methods.engines import fastest_engine
 from wdist.methods.gaussian import Gaussian
 from wdist.methods.line import Line
 from wdist.methods.max_sliced import MaxSliced
@@ -21,6 +22,7 @@ from wdist.result import Choice, Target
 
 __all__ = [
     "AUTO_PAIRS",
+    "AUTO_PAIRS_SPARSE",
     "METHODS",
     "Circle",
     "Critic",
@@ -42,7 +44,10 @@ METHODS: dict[str, type[Method]] = {
 """Methods by name; each is a dataclass whose fields are its options, all with defaults."""
 
 AUTO_PAIRS = 36_000_000
-"""Most pairs n·m that "auto" gives to the exact dense solver: 6000 points a side, some twenty seconds."""
+"""Most pairs n·m that "auto" gives to an exact solver: 6000 points a side, at most some twenty seconds."""
+
+AUTO_PAIRS_SPARSE = 144_000_000
+"""The same where the engine without a cost matrix serves and all masses are equal: 12,000 points a side."""
 
 
 TRIFLE = 4 * 2**20
@@ -68,13 +73,11 @@ def choose(question: Question) -> tuple[Method, str]:
         )
     pairs = math.prod(question.sizes)
     need, free = Discrete().memory(question), available_bytes()
-    if pairs <= AUTO_PAIRS and need <= free // 2:
-        return (
-            Discrete(),
-            f"{pairs:,} pairs of points, at most {AUTO_PAIRS:,}: the exact solver takes seconds",
-        )
-    why = f"{pairs:,} pairs of points are more than the {AUTO_PAIRS:,} that an exact solver does in seconds"
-    if pairs <= AUTO_PAIRS:
+    most = AUTO_PAIRS_SPARSE if question.matched and fastest_engine(question) == "sparse" else AUTO_PAIRS
+    if pairs <= most and need <= free // 2:
+        return Discrete(), f"{pairs:,} pairs of points, at most {most:,}: the exact solver takes seconds"
+    why = f"{pairs:,} pairs of points are more than the {most:,} that an exact solver does in seconds"
+    if pairs <= most:
         why = f"an exact solver needs {human_bytes(need)}, more than half of the {human_bytes(free)} that are free"
     if first_order and Critic().refusal(question) is None:
         return Critic(), f"{why}; p = 1 is what a critic estimates in O(n) memory"

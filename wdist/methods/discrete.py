@@ -1,8 +1,8 @@
 """Exact W_p between discrete measures in any dimension, a report (`Discrete`) and a differentiable kernel (`emd`).
 
-The report builds the whole n × m cost in a unit that keeps its powers in range, lets an engine solve it and keeps what
-the all-pairs certificate of `plans/dense.py` proves: if primal and dual agree to 1e-9 the answer is EXACT,
-else the bracket is handed out unconverged. For p = inf the coupling is a bottleneck assignment.
+The report has an engine solve the problem, one that holds the whole n × m cost (`plans/dense.py`) or one that holds
+none (`plans/sparse.py`), and keeps what a certificate over all pairs proves: if primal and dual agree to 1e-9
+the answer is EXACT, else the bracket is handed out unconverged. For p = inf the coupling is a bottleneck assignment.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from torch import Tensor
 
 from wdist.costs import METRICS, centred, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
+from wdist.memory import available_bytes
+from wdist.methods.engines import engine_refusal, fastest_engine
 from wdist.methods.kernel import check_kernel_input, masses
 from wdist.methods.method import Method
-from wdist.options import check_whole
+from wdist.options import check_positive, check_whole
 from wdist.plans.bottleneck import bottleneck
-from wdist.plans.dense import ENGINES, Array, Coupling, Solution, lapx_installed, solve_power
+from wdist.plans.dense import ENGINES, Array, Coupling, Solution, solve_power
+from wdist.plans.sparse import LIST, solve_sparse
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng
@@ -29,7 +32,6 @@ from wdist.rng import Rng
 __all__ = ["Discrete", "DiscreteDetail", "emd"]
 
 GAP = 1e-9
-LAPX_FROM_DIM = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ class DiscreteDetail:
             pairs.
         gap: (upper - lower) / upper, as certified.
         engine: Which engine found the plan.
+        iterations: Bids of the engine "sparse"; None for the others, which do not tell.
     """
 
     plan: Coupling
@@ -51,33 +54,44 @@ class DiscreteDetail:
     potential_b: Array | None
     gap: float
     engine: str
+    iterations: int | None = None
 
 
 @dataclass(frozen=True)
 class Discrete(Method):
-    """Exact W_p between weighted clouds by a dense solver, certified to 1e-9.
+    """Exact W_p between weighted clouds, certified to 1e-9 over all pairs.
 
     Attributes:
-        engine: "pot" (network simplex), "scipy" or "lapx" (assignments only), or "auto": lapx for an
-            assignment in 8 or more dimensions where it is installed, else POT.
+        engine: "sparse" (auctions in O(nk) memory), "pot" (network simplex), "scipy" or "lapx" (assignments only),
+            or "auto": whichever was measured to be fastest on problems of this order, dimension, kind of
+            mass and size.
         max_iter: First iteration limit of the network simplex; a run that hits it is run on, never reported.
+        time_limit: Seconds after which the engine "sparse", the only one that can be stopped, hands out the certified
+            bracket that it has, not converged. The certificate itself, two walks over all pairs, comes on top.
     """
 
     engine: str = "auto"
     max_iter: int = 1_000_000
+    time_limit: float | None = None
 
     name: ClassVar[str] = "discrete"
     when: ClassVar[str] = "any dimension, weights and ground metric, up to some thousand points a side; exact"
     cost: ClassVar[str] = (
-        "O(nm) memory, about O(n^3) time: 2000 x 2000 in a second or two, 5000 x 5000 in ten"
+        "O(n) memory where engine 'sparse' serves, else O(nm): 5000 x 5000 in one to ten seconds"
     )
-    besides: ClassVar[str] = "exact too, but it holds all n x m pairs"
+    besides: ClassVar[str] = "exact too, but slow beyond some ten thousand points"
     draws: ClassVar[int | None] = 2000
 
     def __post_init__(self) -> None:
-        if self.engine not in ("auto", *ENGINES):
-            raise InputError(f"engine is {self.engine!r}; choose auto, {', '.join(ENGINES)}")
+        if self.engine not in ("auto", "sparse", *ENGINES):
+            raise InputError(f"engine is {self.engine!r}; choose auto, sparse, {', '.join(ENGINES)}")
         check_whole("max_iter", self.max_iter, 1, "pass an iteration limit of at least 1")
+        if self.time_limit is not None:
+            check_positive("time_limit", self.time_limit, "pass seconds above zero, or None for no limit")
+            if self.engine in ENGINES:
+                raise InputError(
+                    f"engine {self.engine!r} cannot be stopped; pass engine='sparse' with time_limit"
+                )
 
     def refusal(self, question: Question) -> str | None:
         """Refuse the laws as target, p = inf beyond assignments, and engines that cannot hold weights."""
@@ -87,17 +101,27 @@ class Discrete(Method):
             return (
                 "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
             )
-        if self.engine in ("scipy", "lapx") and not question.matched:
-            return f"engine {self.engine!r} solves assignments only; use engine='pot' for weights or unequal sizes"
-        return None
+        return None if math.isinf(question.p) else engine_refusal(self._engine(question), question)
 
     def memory(self, question: Question) -> int:
-        """The cost matrix and what the engine builds beside it."""
+        """Points, lists and holdings of the engine "sparse"; else the cost matrix and what is built beside it."""
         n, m = question.sizes
-        return (42 if math.isinf(question.p) else 44 if self._engine(question) == "pot" else 20) * n * m
+        if math.isinf(question.p):
+            return 42 * n * m
+        engine = self._engine(question)
+        if engine == "sparse":
+            return (n + m) * (48 * question.dim + 400) + 16 * max(n, m) * LIST + 2**26
+        return (44 if engine == "pot" else 20) * n * m
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
-        """Build the cost, solve, certify."""
+        """Solve and certify; what float64 denies to prices shared by all pairs, the network simplex may still do."""
+        engine = "pot" if math.isinf(question.p) else self._engine(question)
+        if engine == "sparse":
+            answer = self._sparse(question, rng)
+            room = 44 * math.prod(question.sizes) <= available_bytes() // 2
+            if answer.converged or self.engine == "sparse" or self.time_limit is not None or not room:
+                return answer
+            engine = "pot"
         a, b = question.samples
         x, y = centred(a.points.cpu(), b.points.cpu())
         native = "torch" if "torch" in (a.native, b.native) else "numpy"
@@ -106,7 +130,6 @@ class Discrete(Method):
         cost = distances(x, y, question.metric, native).numpy()  # (n, m)
         if math.isinf(question.p):
             return self._bottleneck(cost, question)
-        engine = self._engine(question)
         wa, wb = a.weights.cpu().numpy(), b.weights.cpu().numpy()
         found, unit = solve_power(
             cost, question.p, wa, wb, matched=question.matched, engine=engine, max_iter=self.max_iter
@@ -116,8 +139,17 @@ class Discrete(Method):
     def _engine(self, question: Question) -> str:
         if self.engine != "auto":
             return self.engine
-        many = question.matched and question.dim >= LAPX_FROM_DIM
-        return "lapx" if many and lapx_installed() else "pot"
+        return "sparse" if self.time_limit is not None else fastest_engine(question)
+
+    def _sparse(self, question: Question, rng: Rng) -> Estimate:
+        assert isinstance(question.metric, str)
+        a, b = question.samples
+        x, y = (points.numpy() for points in centred(a.points.cpu(), b.points.cpu()))
+        wa, wb = a.weights.cpu().numpy(), b.weights.cpu().numpy()
+        found, unit = solve_sparse(
+            x, y, wa, wb, METRICS[question.metric], question.p, rng=rng.numpy, time_limit=self.time_limit
+        )
+        return self._report(found, unit, question)
 
     def _report(self, found: Solution, scale: float, question: Question) -> Estimate:
         p = question.p
@@ -128,8 +160,10 @@ class Discrete(Method):
             unit = np.float64(scale) ** p
         held = 0 < unit < math.inf
         u, v = (potential * unit if held else None for potential in (found.potential_a, found.potential_b))
-        detail = DiscreteDetail(found.coupling, u, v, gap, found.engine)
+        detail = DiscreteDetail(found.coupling, u, v, gap, found.engine, found.iterations)
         message = "" if exact else f"the certificate leaves a relative gap of {gap:.2g}, above {GAP:g}."
+        if not exact and self.time_limit is not None:
+            message += f" time_limit was {self.time_limit:g} s; raise it."
         return Estimate(
             upper, p, self.name, Bound.EXACT if exact else Bound.UPPER, Target.SAMPLE, question.name,
             lower=lower, upper=upper, converged=exact, message=message, detail=detail,

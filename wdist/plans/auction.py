@@ -1,13 +1,13 @@
 """One round of an auction: a coupling that is optimal to within ε, and the prices that prove it.
 
-Bertsekas' ε-auction in its form for transport (Bertsekas and Castañon 1989): a row buys what costs it least, from whoever
-holds it, until it has sent all its mass, and then prices all it holds at what it would have paid for the next best, plus
-ε. A column's holdings (`Holdings`, linked lists of cells) each remember their price; the cheapest is the first to be
-bought away and sets the column's potential v = −price. At the end all mass is held, and no row holds any for
-more than ε above its least reduced cost, so that Σ a u + Σ b v is within ε of the cost.
+Bertsekas' ε-auction in its form for transport (Bertsekas and Castañon 1989): a row buys what costs it least, from
+whoever holds it, until it has sent all its mass, and then prices all it holds at what it would have paid for the
+next best, plus ε. A column's holdings (`Holdings`, linked lists of cells) each remember their price; the cheapest is
+the first to be bought away and sets the column's potential v = −price. At the end all mass is held, and no row holds
+any for more than ε above its least reduced cost, so that Σ a u + Σ b v is within ε of the cost.
 
-A row looks only at its own list (`leaves.Lists`). As v only falls, no column outside of it is below the list's threshold;
-the row looks at all columns again when its best choice exceeds that.
+A row looks only at its own list (`leaves.Lists`). As v only falls, no column outside of it is below the list's
+threshold; the row looks at all columns again when its best choice exceeds that.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def auction(
 
 @njit(cache=True, nogil=True)
 def _best_two(i: int, lists: Lists, v: Array, demand: Array, held: Holdings) -> tuple[int, int, float, float]:
-    """What row i could get at least cost: its place on the list, the cell it is in (-1: unsold), its cost, and the next one's.
+    """What row i could get at least cost: its place on the list, its cell (-1: unsold), its cost, and the next one's.
 
     What the row holds itself is no choice, or it would bid against itself.
     """

@@ -22,7 +22,7 @@ from wdist.errors import InputError, NotConvergedError
 __all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
 
 Array = np.ndarray[Any, Any]
-ENGINES = ("pot", "scipy", "lapx")
+ENGINES = ("pot", "scipy", "lapx")  # over a cost matrix; "sparse" (plans/sparse.py) holds none
 DUST = 1e-13
 LOG_RANGE = 6.0  # beyond e^-6 of the largest cost, potentials of order one cost the certificate its digits
 CAP = 100.0  # in units of what mass has to travel anyway: dearer pairs hardly serve an optimal plan

@@ -1,9 +1,9 @@
 """Exact discrete transport in O(nk) memory: auctions at ever smaller ε, certified over all pairs.
 
-No cost matrix is ever held. A quarter of the points, and a quarter of those, are solved first, and the c-transform carries
-a level's prices to the next (`_descend`). On each level `_settle` runs one auction after the other, ε five times smaller
-each time, until the cost of the coupling is within `GAP` of what its prices prove. The proof is not the auction's
-word: `solve_sparse` puts the prices through the c-transform over all pairs and reports both sides.
+No cost matrix is ever held. A quarter of the points, and a quarter of those, are solved first, and the c-transform
+carries a level's prices to the next (`_descend`). On each level `_settle` runs one auction after the other, ε five
+times smaller each time, until the cost of the coupling is within `GAP` of what its prices prove. The proof is not the
+auction's word: `solve_sparse` puts the prices through the c-transform over all pairs and reports both sides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wdist.plans.auction import FULL, STOPPED, auction, holdings, sold
 from wdist.plans.dense import Coupling, Solution
 from wdist.plans.leaves import Array, Leaves, Lists, as_leaves, leaf_order, lists, pair_costs, transform
 
-__all__ = ["solve_sparse"]
+__all__ = ["LIST", "solve_sparse"]
 
 GAP = 1e-10  # ε at the end, in units of the cost
 ROUGH = 1e-3  # the same on the coarser levels
@@ -59,7 +59,7 @@ class _Ground:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Mass in whole units that goes from place `rows[e]` of a cloud to place `cols[e]` of another, and its mean cost."""
+    """Mass in whole units that goes from place rows[e] of a cloud to place cols[e] of another, and its mean cost."""
 
     rows: Array
     cols: Array
@@ -204,7 +204,7 @@ def _priced(i: Array, j: Array, mass: Array, rows: _Cloud, cols: _Cloud, ground:
 
 
 def _in_order(rows: _Cloud, cols: _Cloud, ground: _Ground) -> _Plan:
-    """Some coupling, where there was no time for a good one: both clouds in order along the line between their means."""
+    """Some coupling, where time did not allow a good one: both clouds in order along the line between their means."""
     along = rows.points.mean(axis=0) - cols.points.mean(axis=0)
     i, j = np.argsort(rows.points @ along), np.argsort(cols.points @ along)
     ends_i, ends_j = np.cumsum(rows.mass[i]), np.cumsum(cols.mass[j])

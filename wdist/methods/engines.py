@@ -1,0 +1,59 @@
+"""Which engine solves a discrete problem: a table of measured crossovers, read once, and what an engine cannot do.
+
+The rules in data/crossovers.json are written by `python -m benchmarks.run crossovers`, none by hand; the first
+that holds is taken, and its fastest engine that is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from wdist.plans.dense import lapx_installed
+from wdist.question import Question
+
+__all__ = ["HIGHEST_ORDER", "engine_refusal", "fastest_engine"]
+
+HIGHEST_ORDER = 4.0
+"""Beyond, the powers of distances span too many digits for prices that are shared by all pairs."""
+
+
+def fastest_engine(question: Question) -> str:
+    """Name the engine that was fastest on problems like this one."""
+    if engine_refusal("sparse", question) or question.p > HIGHEST_ORDER:
+        return "pot"
+    size = math.sqrt(math.prod(question.sizes))
+    for rule in _rules():
+        if (
+            _within(question.p, rule["p"])
+            and _within(question.dim, rule["d"])
+            and rule["matched"] == question.matched
+            and size >= rule["from"]
+        ):
+            return next(str(name) for name in rule["engines"] if name != "lapx" or lapx_installed())
+    return "pot"
+
+
+def engine_refusal(engine: str, question: Question) -> str | None:
+    """Say what an engine cannot answer, and what would."""
+    if engine in ("scipy", "lapx") and not question.matched:
+        return f"engine {engine!r} solves assignments only; use engine='pot' for weights or unequal sizes"
+    if engine == "sparse" and callable(question.metric):
+        return "engine 'sparse' needs a named metric, whose boxes it can bound; use engine='pot' for your own"
+    if engine == "sparse" and math.isinf(question.p):
+        return "engine 'sparse' needs a finite p; use engine='auto' for p=inf"
+    return None
+
+
+def _within(value: float, band: list[float | None]) -> bool:
+    low, high = band
+    return (low is None or value >= low) and (high is None or value < high)
+
+
+@cache
+def _rules() -> tuple[dict[str, Any], ...]:
+    text = files("wdist").joinpath("data", "crossovers.json").read_text()
+    return tuple(json.loads(text)["rules"])
