@@ -1,0 +1,294 @@
+"""Transport without a cost matrix: against POT over the whole matrix, its certificate, hard input, time limit, memory."""
+
+import itertools
+import signal
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import ot
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+import wdist
+from wdist import Bound, Discrete
+from wdist.costs import METRICS
+from wdist.methods import engines
+from wdist.methods.engines import fastest_engine
+from wdist.plans import sparse
+from wdist.question import ask
+from wdist.rng import as_rng
+
+SPARSE = Discrete(engine="sparse")
+
+
+def gap_to_pot(est, x, y, p, wx=None, wy=None, metric="euclidean"):
+    """Relative error of the p-th power, against POT run to the end, both in units of the largest distance."""
+    cost = cdist(x, y, metric)
+    top = cost.max() or 1.0
+    a, b = (np.full(len(z), 1 / len(z)) if w is None else w / w.sum() for z, w in ((x, wx), (y, wy)))
+    best = ot.emd2(a, b, (cost / top) ** p, numItermax=10**8)
+    return abs((est.value / top) ** p - best) / best if best else est.value
+
+
+def check_plan_and_potentials(est, x, y, p, wx, wy, metric="euclidean"):
+    """The plan is a coupling that costs the value, and the potentials are feasible for every pair and worth it too."""
+    plan, u, v = est.detail.plan, est.detail.potential_a, est.detail.potential_b
+    cost = cdist(x, y, metric) ** p
+    assert np.allclose(np.bincount(plan.rows, plan.mass, len(x)), wx, atol=1e-12)
+    assert np.allclose(np.bincount(plan.cols, plan.mass, len(y)), wy, atol=1e-12)
+    assert cost[plan.rows, plan.cols] @ plan.mass == pytest.approx(est.value**p, rel=1e-9, abs=1e-14)
+    assert (cost - u[:, None] - v).min() > -1e-9 * cost.max()
+    assert wx @ u + wy @ v == pytest.approx(est.value**p, rel=1e-9, abs=1e-12 * cost.max())
+
+
+@st.composite
+def clouds(draw):
+    """Weighted clouds of 1 to 40 points in 1 to 4 dimensions: generic, on a grid where ties abound, or one repeated."""
+    r = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    d, n, m = draw(st.integers(1, 4)), draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    kind = draw(st.sampled_from(["generic", "grid", "repeated"]))
+    if kind == "grid":
+        x, y = (r.integers(-2, 3, (k, d)).astype(float) for k in (n, m))
+    else:
+        x, y = (r.standard_normal((k, d)) for k in (n, m))
+    if kind == "repeated":
+        x, y = x[r.integers(0, max(1, n // 4), n)], y[r.integers(0, max(1, m // 4), m)]
+    if draw(st.booleans()):
+        return x, y, np.full(n, 1 / n), np.full(m, 1 / m)
+    wx, wy = r.random(n) * (r.random(n) < 0.8) + 1e-9, r.random(m) * (r.random(m) < 0.8) + 1e-9
+    return x, y, wx / wx.sum(), wy / wy.sum()
+
+
+@settings(max_examples=150, deadline=None)
+@given(clouds(), st.sampled_from([1, 1.5, 2, 3]), st.sampled_from(list(METRICS)))
+def test_pot_on_random_problems(pair, p, metric):
+    x, y, wx, wy = pair
+    est = wdist.estimate(x, y, p=p, weights_a=wx, weights_b=wy, metric=metric, method=SPARSE)
+    assert est.bound is Bound.EXACT
+    assert est.lower == pytest.approx(est.upper, rel=1e-9, abs=1e-12)
+    assert gap_to_pot(est, x, y, p, wx, wy, metric) < 1e-9
+    check_plan_and_potentials(est, x, y, p, wx, wy, metric)
+
+
+def pair_of(family, n, r):
+    """Two clouds of a family."""
+    g = r.standard_normal
+    if family == "gaussian":
+        return g((n, 2)), 1.3 * g((n, 2)) + [1, 0]
+    if family == "many dimensions":
+        return g((n, 30)), 1.3 * g((n, 30))
+    if family == "clusters":
+        middles = 20 * g((5, 8))
+        return middles[r.integers(0, 5, n)] + g((n, 8)), middles[r.integers(0, 2, n)] + g((n, 8))
+    if family == "lattice":
+        return r.integers(0, 12, (n, 2)).astype(float), r.integers(0, 12, (n, 2)).astype(float)
+    if family == "far":
+        return g((n, 2)), g((n, 2)) + 50
+    return r.standard_t(2.5, (n, 3)), r.standard_t(2.5, (n, 3))
+
+
+FAMILIES = ("gaussian", "many dimensions", "clusters", "lattice", "far", "heavy tails")
+
+
+@pytest.mark.parametrize(("family", "p"), list(itertools.product(FAMILIES, (1, 2))))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_family_over_several_levels(family, p, weighted, rng):
+    n = 600
+    x, y = pair_of(family, n, rng)
+    wx, wy = (rng.dirichlet(np.ones(n)) if weighted else np.full(n, 1 / n) for _ in range(2))
+    assert n > 2 * sparse.FEWEST, "the coarser levels must take part"
+    est = wdist.estimate(x, y, p=p, weights_a=wx, weights_b=wy, method=SPARSE)
+    assert est.bound is Bound.EXACT
+    assert gap_to_pot(est, x, y, p, wx, wy) < 1e-9
+    check_plan_and_potentials(est, x, y, p, wx, wy)
+
+
+class TestHardInput:
+    def ask(self, x, y, p=2, **options):
+        return wdist.estimate(x, y, p=p, method=SPARSE, **options)
+
+    def test_all_points_are_one(self):
+        assert self.ask(np.ones((30, 2)), np.ones((20, 2))).value == 0
+
+    def test_identical_clouds(self, rng):
+        x = rng.standard_normal((400, 3))
+        est = self.ask(x, x[rng.permutation(400)])
+        assert est.value == 0
+        assert est.bound is Bound.EXACT
+
+    def test_one_point_each(self):
+        assert self.ask([[0.0, 0.0]], [[3.0, 4.0]], p=1).value == pytest.approx(5)
+
+    @pytest.mark.parametrize("swap", [False, True])
+    def test_an_atom_against_many(self, swap, rng):
+        x, w = rng.standard_normal((500, 3)), rng.dirichlet(np.ones(500))
+        sides = {"a": x, "b": np.zeros((1, 3)), "weights_a": w}
+        if swap:
+            sides = {"b": x, "a": np.zeros((1, 3)), "weights_b": w}
+        est = wdist.estimate(**sides, p=2, method=SPARSE)
+        assert est.value == pytest.approx(np.sqrt(w @ (x**2).sum(1)), rel=1e-10)
+
+    def test_three_atoms_against_many(self, rng):
+        x, y = rng.standard_normal((3, 3)), rng.standard_normal((900, 3))
+        assert gap_to_pot(self.ask(x, y), x, y, 2) < 1e-9
+
+    def test_masses_down_to_1e_300(self, rng):
+        x, y = rng.standard_normal((100, 2)), rng.standard_normal((100, 2))
+        wx, wy = (10.0 ** -rng.uniform(0, 300, 100) for _ in range(2))
+        est = self.ask(x, y, 1, weights_a=wx, weights_b=wy, normalize_weights=True)
+        assert gap_to_pot(est, x, y, 1, wx, wy) < 1e-9
+
+    def test_a_tiny_mass_that_comes_from_afar_is_not_forgotten(self, rng):
+        """1e-20 of the mass travels 1e14: what whole units cannot hold shows as a gap, never as a smaller number."""
+        x = np.vstack([rng.standard_normal((50, 2)), [[1e14, 0]]])
+        y, w = rng.standard_normal((50, 2)), np.append(np.full(50, 1 / 50), 1e-20)
+        est = self.ask(x, y, 1, weights_a=w, normalize_weights=True)
+        exact = wdist.estimate(x, y, weights_a=w, normalize_weights=True, method=Discrete(engine="pot"))
+        assert est.upper >= exact.lower * (1 - 1e-9)
+        assert est.lower <= exact.upper * (1 + 1e-9)
+
+    def test_points_without_mass(self, rng):
+        x, y = rng.standard_normal((300, 2)), rng.standard_normal((250, 2))
+        wx, wy = (rng.random(k) * (rng.random(k) < 0.3) for k in (300, 250))
+        wx, wy = wx / wx.sum(), wy / wy.sum()
+        est = self.ask(x, y, weights_a=wx, weights_b=wy)
+        assert gap_to_pot(est, x, y, 2, wx, wy) < 1e-9
+        check_plan_and_potentials(est, x, y, 2, wx, wy)
+
+    @pytest.mark.parametrize("scale", [1e150, 1e-150])
+    def test_extreme_coordinates(self, scale, rng):
+        x, y = rng.standard_normal((200, 2)), rng.standard_normal((200, 2))
+        assert self.ask(scale * x, scale * y).value == pytest.approx(scale * self.ask(x, y).value, rel=1e-9)
+
+    def test_a_large_offset_with_a_small_spread(self, rng):
+        x, y = 1e8 + 1e-3 * rng.standard_normal((2, 300, 2))
+        assert gap_to_pot(self.ask(x, y), x - 1e8, y - 1e8, 2) < 1e-9
+
+    def test_rational_weights_are_counted_in_few_units(self, rng):
+        a, b = rng.integers(1, 9, 60), rng.integers(1, 9, 60)
+        b[0] += a.sum() - b.sum() if a.sum() > b.sum() else 0
+        a[0] += b.sum() - a.sum()
+        whole = sparse._whole(a / a.sum(), b / b.sum())
+        assert whole[0].sum() == whole[1].sum() <= 4 * a.sum()
+
+    def test_unequal_sizes_are_counted_in_few_units(self):
+        whole = sparse._whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
+        assert (whole[0] == 2).all()
+        assert (whole[1] == 3).all()
+
+
+class TestLimits:
+    def test_the_bracket_holds_when_time_runs_out(self, rng):
+        x, y = rng.standard_normal((1500, 2)), rng.standard_normal((1500, 2))
+        exact = wdist.estimate(x, y, method=Discrete(engine="pot")).value
+        for limit in (1e-9, 0.05):
+            with pytest.warns(wdist.WdistWarning, match=r"did not converge.*time_limit was .* s; raise it"):
+                est = wdist.estimate(x, y, method=Discrete(time_limit=limit))
+            assert not est.converged
+            assert 0 < est.lower <= exact <= est.upper < 20 * exact
+            with pytest.raises(wdist.NotConvergedError):
+                float(est)
+
+    def test_enough_time_changes_nothing(self, rng):
+        x, y = rng.standard_normal((100, 2)), rng.standard_normal((100, 2))
+        limited = wdist.estimate(x, y, method=Discrete(time_limit=60))
+        assert limited.converged
+        assert limited.value == wdist.estimate(x, y, method=SPARSE).value
+
+    @pytest.mark.parametrize("engine", ["pot", "scipy", "lapx"])
+    def test_only_one_engine_can_be_stopped(self, engine):
+        with pytest.raises(wdist.InputError, match=f"engine '{engine}' cannot be stopped; pass engine='sparse'"):
+            Discrete(engine=engine, time_limit=1)
+
+    @pytest.mark.parametrize("limit", [0, -1, float("nan"), True])
+    def test_a_senseless_limit(self, limit):
+        with pytest.raises(wdist.InputError, match="time_limit is .*; pass seconds above zero, or None"):
+            Discrete(time_limit=limit)
+
+    def test_a_metric_of_ones_own_is_refused(self):
+        with pytest.raises(wdist.InputError, match="engine 'sparse' needs a named metric.*use engine='pot'"):
+            wdist.estimate(np.ones((3, 2)), np.ones((3, 2)), metric=lambda x, y: cdist(x, y), method=SPARSE)
+
+    def test_ctrl_c_is_heard_within_a_second(self, rng):
+        x, y = rng.standard_normal((9000, 2)), rng.standard_normal((9000, 2))
+        wdist.estimate(x[:300], y[:300], method=SPARSE)  # compiled
+        wx = rng.random(9000)
+        start = time.monotonic()
+        timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            wdist.estimate(x, y, weights_a=wx, normalize_weights=True, method=SPARSE)
+        assert time.monotonic() - start < 2.0
+
+
+class TestCost:
+    def test_memory_grows_with_n_and_not_with_its_square(self, rng):
+        n = 4000
+        x, y = rng.standard_normal((n, 3)), rng.standard_normal((n, 3))
+        wdist.estimate(x[:300], y[:300], method=SPARSE)
+        tracemalloc.start()
+        wdist.estimate(x, y, p=2, method=SPARSE)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < n * 3000 < 8 * n * n / 10
+        question = ask(x, y, p=2, rng=as_rng(0))
+        assert peak < SPARSE.memory(question)
+
+    def test_a_row_looks_at_all_columns_seldom(self, rng, monkeypatch):
+        """Counted, not timed: the lists and the prices of the coarser levels spare most of the walks over all columns."""
+        n, seen = 2000, []
+        inner = sparse._settle
+        monkeypatch.setattr(sparse, "_settle", lambda *a: (seen.append(inner(*a)), seen[-1])[1])
+        x, y = rng.standard_normal((n, 16)), 1.3 * rng.standard_normal((n, 16))
+        est = wdist.estimate(x, y, p=2, method=SPARSE)
+        assert len(seen) == 3
+        assert est.detail.iterations == sum(bids for _, bids in seen) < 100 * n
+
+    def test_leaves_spare_most_of_the_pairs_in_two_dimensions(self, rng):
+        """Two far clusters: rows of one never open the leaves of the other, so the bounds must do their work."""
+        x = rng.standard_normal((640, 2))
+        est = wdist.estimate(np.vstack([x, x + 1e3]), np.vstack([x + 1, x + 1e3 + 1]), p=2, method=SPARSE)
+        assert est.value == pytest.approx(np.sqrt(2), rel=1e-9)
+
+
+class TestChoiceOfEngine:
+    def test_the_table_is_read(self, monkeypatch, rng):
+        question = ask(rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), p=2, rng=as_rng(0))
+        rules = (
+            {"p": [3, None], "d": [1, None], "matched": True, "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, 2], "matched": True, "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, None], "matched": False, "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, None], "matched": True, "from": 51, "engines": ["scipy"]},
+            {"p": [1, 2.5], "d": [2, 3], "matched": True, "from": 50, "engines": ["lapx", "sparse"]},
+        )
+        monkeypatch.setattr(engines, "_rules", lambda: rules)
+        monkeypatch.setattr(engines, "lapx_installed", lambda: True)
+        assert fastest_engine(question) == "lapx"
+        monkeypatch.setattr(engines, "lapx_installed", lambda: False)
+        assert fastest_engine(question) == "sparse"
+        monkeypatch.setattr(engines, "_rules", tuple)
+        assert fastest_engine(question) == "pot"
+
+    def test_the_shipped_table_has_an_answer_for_every_question(self):
+        names = {"pot", "scipy", "lapx", "sparse"}
+        assert all(rule["engines"] and set(rule["engines"]) <= names for rule in engines._rules())
+        for p, d, n, matched in itertools.product((1, 2, 4), (1, 2, 3, 16, 784), (2, 1000, 20000), (True, False)):
+            x = np.broadcast_to(np.zeros(d), (n, d))
+            question = ask(x, x if matched else x[1:], p=p, rng=as_rng(0))
+            assert fastest_engine(question) in names
+
+    def test_a_high_order_goes_to_the_network_simplex(self, rng):
+        x = rng.standard_normal((800, 2))
+        assert fastest_engine(ask(x, x, p=10, rng=as_rng(0))) == "pot"
+
+    def test_what_prices_cannot_certify_the_network_simplex_does(self, rng, monkeypatch):
+        monkeypatch.setattr("wdist.methods.discrete.fastest_engine", lambda question: "sparse")
+        x, y = rng.standard_normal((60, 2)), rng.standard_normal((60, 2))
+        monkeypatch.setattr(sparse, "GAP", 0.5)
+        est = wdist.estimate(x, y, p=2)
+        assert est.detail.engine == "pot"
+        assert est.bound is Bound.EXACT
