@@ -54,7 +54,12 @@ class Cost(Pairs):
 
     def largest(self) -> Tensor:
         """The largest entry, (...), in one walk."""
-        return torch.stack([self.block(rows).amax(dim=(-2, -1)) for rows in row_blocks(self)]).amax(dim=0)
+        top = torch.zeros(self.shape[:-2], dtype=torch.float64, device=self.device)
+        peak = torch.empty_like(top)  # made before the blocks: small tensors between them would pin the heap
+        for rows in row_blocks(self):
+            torch.amax(self.block(rows), dim=(-2, -1), out=peak)
+            torch.maximum(top, peak, out=top)
+        return top
 
     def extent(self) -> Tensor:
         """Bound the numbers that the entries are made of, (...): what rounding is in proportion to."""
