@@ -55,12 +55,12 @@ def holdings(columns: int, cells: int) -> Holdings:
 @njit(cache=True, nogil=True)
 def auction(
     stop: Array, epsilon: float, x: Array, leaves: Leaves, norm: float, p: float, lists: Lists, v: Array,
-    supply: Array, demand: Array, held: Holdings, counts: Array,
+    supply: Array, demand: Array, held: Holdings, counts: Array, most: int,
 ) -> int:  # fmt: skip
     """Sell all mass. Overwrites v, supply and demand (both end at zero), held, lists and counts (bids, looks).
 
     Args:
-        stop: One flag, looked at before each row's turn: another thread sets it to end the round.
+        stop: One flag, looked at before each bid: another thread sets it to end the round.
         epsilon: Least raise of a price, in the unit of cost; above the rounding of v.
         x: Rows, shape (n, d).
         leaves: Columns.
@@ -71,10 +71,12 @@ def auction(
         supply: Mass of the rows in whole units, shape (n,).
         demand: Mass of the columns, shape (m,), with the same sum.
         held: Empty holdings.
-        counts: Shape (2,).
+        counts: Shape (2,), added to.
+        most: Bids, earlier ones counted in, after which to stop: pieces of mass far smaller than what a row wants,
+            at prices all alike, may be passed around for ever so long.
 
     Returns:
-        SOLD, or STOPPED by the flag, or FULL: more cells are needed.
+        SOLD, or STOPPED by the flag or at `most` bids, or FULL: more cells are needed.
     """
     n, k = lists.cols.shape
     count = leaves.low.shape[0]
@@ -82,17 +84,18 @@ def auction(
     queue, waiting = np.arange(n), np.ones(n, np.bool_)
     first, length = 0, n
     while length > 0:
-        if stop[0]:
-            return STOPPED
         i = queue[first]
         first = (first + 1) % n
         length -= 1
         waiting[i] = False
         while True:
+            if stop[0] or counts[0] > most:
+                return STOPPED
             counts[0] += 1
             choice, cell, least, second = _best_two(i, lists, v, demand, held)
-            if least > lists.threshold[i]:  # look again
+            if least > lists.threshold[i]:  # what it holds is worth that much to it, and it has to look again
                 counts[1] += 1
+                _raise(i, lists.threshold[i] + epsilon, lists, v, demand, held)
                 lists.threshold[i] = nearest(
                     x[i], leaves, v, norm, p, bound, rank, room, lists.cost[i], lists.cols[i]
                 )  # fmt: skip

@@ -29,9 +29,11 @@ SHRINK = 5.0  # of ε from one auction to the next
 START, AGAIN = 1.0, 0.3  # first ε on the coarsest level and on the others, in units of the costs' spread
 FEWEST = 256  # rows that are not subdivided
 PART = 4  # every so many points make the next coarser level
+SAMPLE = 64  # rows that the prices to begin with are a mean over
 LIST = 16  # columns on a row's list, more where columns outnumber the rows
 UNITS = 2.0**60  # masses are counted in whole units
 ROUNDING = 64 * np.finfo(np.float64).eps
+PATIENCE = 3000  # bids of one auction a point
 GLANCE = 0.05  # seconds between looks at the clock
 
 
@@ -151,7 +153,7 @@ def _descend(
     plan: _Plan | None = None
     for share in reversed(shares):
         rows, cols = _clouds(x, y, a, b, _head(order_a, share), _head(order_b, share))
-        v = np.zeros(len(cols.rows)) if coarser is None else ground.transform(cols.points, *coarser)
+        v = _mean_costs(rows, cols, ground) if coarser is None else ground.transform(cols.points, *coarser)
         v -= v.mean()
         epsilon = (START if coarser is None else AGAIN) * spread
         plan, made = _settle(rows, cols, v, ground, clock, epsilon, GAP if share == 1 else ROUGH)
@@ -178,7 +180,7 @@ def _settle(
         held = holdings(m, cells)
         state = clock.run(
             ground.pool, auction, epsilon, rows.points, cols.leaves, ground.norm, ground.p, near, v,
-            rows.mass.copy(), cols.mass.copy(), held, counts,
+            rows.mass.copy(), cols.mass.copy(), held, counts, int(counts[0]) + PATIENCE * (n + m),
         )  # fmt: skip
         if state == STOPPED:
             break
@@ -254,10 +256,22 @@ def _lost(mass: Array, places: Array, share: Array) -> float:
     return float(off[off > 1e-6 * mass].sum())
 
 
+def _mean_costs(rows: _Cloud, cols: _Cloud, ground: _Ground) -> Array:
+    """What each column costs a row on average, (m,): prices to begin with, which leave it to bids to tell rows apart."""
+    every = np.arange(len(cols.rows))
+    sample = np.linspace(0, len(rows.rows) - 1, min(len(rows.rows), SAMPLE)).astype(np.int64)
+    total = np.zeros(len(every))
+    for i in sample:
+        total += pair_costs(
+            rows.points, cols.leaves.points, np.full(len(every), i), every, ground.norm, ground.p
+        )
+    return total / len(sample)
+
+
 def _spread(x: Array, y: Array, ground: _Ground) -> float:
     """Typical size of the costs less what rows and columns have in common: what a choice of partners is about."""
     i, j = np.divmod(np.arange(len(x) * len(y)), len(y))
     cost = pair_costs(x, np.ascontiguousarray(y.T), i, j, ground.norm, ground.p).reshape(len(x), len(y))
     cost = cost - cost.mean(axis=0)
     cost -= cost.mean(axis=1, keepdims=True)
-    return float(np.median(np.abs(cost)))
+    return float(np.sqrt(np.abs(cost)).mean() ** 2)  # far points hardly count, and it is zero only if all are
