@@ -13,16 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numba import njit
+from threadpoolctl import threadpool_limits
 
 from wdist.plans.leaves import LEAF, SAFE, Array, Leaves, nearest, power, push, replace_top, set_tops
 
 __all__ = ["Lists", "lists", "transform"]
 
 CHUNK = 2**26  # coordinates that a thread works off before it looks up
-BLOCK = 2**22  # pairs whose products are held at a time, 32 MiB
-MANY = 8  # coordinates from which on products are quicker than leaves
+BLOCK = 2**18  # products that a thread holds at a time, 2 MiB; more where these are less than `FEWEST` rows
+FEWEST = 32
+MANY = 12  # coordinates from which on products are quicker than leaves
 EPS = np.finfo(np.float64).eps
 
 
@@ -64,39 +65,41 @@ def _search(
         _by_products(x, leaves, v, p, out, pool)
     else:
         set_tops(leaves, v)
-        _by_slices(_walk_rows, 0, n, CHUNK // (len(v) * d), pool, x, leaves, v, norm, p, out)
+        _by_slices(_walk_rows, n, CHUNK // (len(v) * d), pool, x, leaves, v, norm, p, out)
     return out
 
 
-def _by_products(
-    x: Array, leaves: Leaves, v: Array, p: float, out: Lists, pool: ThreadPoolExecutor
-) -> None:
-    """Fill `out` block by block: products on all threads, then each row's choice on all threads."""
+def _by_products(x: Array, leaves: Leaves, v: Array, p: float, out: Lists, pool: ThreadPoolExecutor) -> None:
+    """Fill `out` slice by slice."""
     (n, d), m = x.shape, len(v)
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(leaves.points.T)
     # |x|² and |y|² round by d EPS / 2, 2 x·y by (|x|² + |y|²) d EPS / 2, and the sum of the three by less than 2 EPS
     shrink = 1 - (d + 4) * EPS
     squares_x, squares_y = shrink * np.einsum("ij,ij->i", x, x), shrink * np.einsum("ij,ij->i", y, y)
-    step = max(1, min(n, BLOCK // m))
-    products = torch.empty(step, m, dtype=torch.float64)
-    left, right = torch.from_numpy(x), torch.from_numpy(y).T
-    for row in range(0, n, step):
-        stop = min(row + step, n)
-        torch.mm(left[row:stop], right, out=products[: stop - row])
+    with threadpool_limits(
+        1, "blas"
+    ):  # each thread of the pool multiplies for itself: none waits for another
         _by_slices(
-            _settle_rows, row, stop, step, pool, row, products.numpy(), x, y, squares_x, squares_y, leaves.start,
-            v, p, out,
-        )  # fmt: skip
+            _multiply_rows, n, CHUNK // (m * d), pool, x, y, squares_x, squares_y, leaves.start, v, p, out
+        )
+
+
+def _multiply_rows(first: int, last: int, x: Array, y: Array, *arguments: Any) -> None:
+    """Settle the rows first to last by as many at a time as have their products in the cache."""
+    step = max(FEWEST, BLOCK // len(y))
+    products = np.empty((min(step, last - first), len(y)))
+    for row in range(first, last, step):
+        stop = min(row + step, last)
+        np.matmul(x[row:stop], y.T, out=products[: stop - row])
+        _settle_rows(row, stop, products, x, y, *arguments)
 
 
 def _by_slices(
-    kernel: Callable[..., None], first: int, last: int, most: int, pool: ThreadPoolExecutor, *arguments: Any
+    kernel: Callable[..., None], n: int, most: int, pool: ThreadPoolExecutor, *arguments: Any
 ) -> None:
     """Run a kernel over slices of at most so many rows on all threads; between slices an interrupt gets through."""
-    step = max(1, min(most, -(-(last - first) // 4)))
-    jobs = [
-        pool.submit(kernel, row, min(row + step, last), *arguments) for row in range(first, last, step)
-    ]
+    step = max(1, min(most, -(-n // 4)))
+    jobs = [pool.submit(kernel, row, min(row + step, n), *arguments) for row in range(0, n, step)]
     try:
         for job in jobs:
             job.result()
@@ -117,52 +120,59 @@ def _walk_rows(
 
 @njit(cache=True, nogil=True)
 def _settle_rows(
-    first: int, last: int, offset: int, products: Array, x: Array, y: Array, squares_x: Array, squares_y: Array,
-    start: Array, v: Array, p: float, out: Lists,
+    first: int, last: int, products: Array, x: Array, y: Array, squares_x: Array, squares_y: Array, start: Array,
+    v: Array, p: float, out: Lists,
 ) -> None:  # fmt: skip
     """Choose the k columns by their lower bounds, then let in whoever's bound is below the k-th true reduced cost."""
     m, k = v.size, out.cols.shape[1]
     bound = np.empty(start.size - 1)
     for i in range(first, last):
-        lower, reduced, cols = products[i - offset], out.cost[i], out.cols[i]
-        _lower(lower, squares_x[i], squares_y, start, v, p, bound)
+        lower, reduced, cols = products[i - first], out.cost[i], out.cols[i]
+        best = _lower(lower, squares_x[i], squares_y, start, v, p, bound)
         count, threshold = 0, np.inf
-        for leaf in range(bound.size):
-            if bound[leaf] < threshold:
-                for j in range(start[leaf], start[leaf + 1]):
-                    if lower[j] < threshold:
-                        if count < k:
-                            push(reduced, cols, count, lower[j], j)
-                            count += 1
-                        else:
-                            replace_top(reduced, cols, lower[j], j)
-                        if count == k:
-                            threshold = reduced[0]
+        for turn in range(-1, bound.size):
+            leaf = best if turn < 0 else turn
+            if bound[leaf] >= threshold or turn == best:
+                continue
+            for j in range(start[leaf], start[leaf + 1]):
+                if lower[j] < threshold:
+                    if count < k:
+                        push(reduced, cols, count, lower[j], j)
+                        count += 1
+                    else:
+                        replace_top(reduced, cols, lower[j], j)
+                    if count == k:
+                        threshold = reduced[0]
         for s in range(k):
             j = cols[s]
             push(reduced, cols, s, _cost(x[i], y[j], p) - v[j], j)
             lower[j] = np.inf
         for leaf in range(bound.size):
-            if bound[leaf] < reduced[0]:
-                for j in range(start[leaf], start[leaf + 1]):
-                    if lower[j] < reduced[0]:
-                        value = _cost(x[i], y[j], p) - v[j]
-                        if value < reduced[0]:
-                            replace_top(reduced, cols, value, j)
+            if bound[leaf] >= reduced[0]:
+                continue
+            for j in range(start[leaf], start[leaf + 1]):
+                if lower[j] < reduced[0]:
+                    value = _cost(x[i], y[j], p) - v[j]
+                    if value < reduced[0]:
+                        replace_top(reduced, cols, value, j)
         out.threshold[i] = np.inf if k == m else reduced[0]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _lower(
-    row: Array, square: float, squares: Array, start: Array, v: Array, p: float, bound: Array
-) -> None:
-    """Turn products x·y (m,) into lower bounds on the reduced costs, and give each leaf's least, (leaves,)."""
+def _lower(row: Array, square: float, squares: Array, start: Array, v: Array, p: float, bound: Array) -> int:
+    """Turn products x·y (m,) into lower bounds on reduced costs; gives each leaf's least, (leaves,), and the best leaf."""
+    best = 0
     for leaf in range(bound.size):
-        least = np.inf
-        for j in range(start[leaf], start[leaf + 1]):
-            row[j] = power(max(square + squares[j] - 2 * row[j], 0.0), 2.0, p) * SAFE - v[j]
-            least = min(least, row[j])
-        bound[leaf] = least
+        begin, end = start[leaf], start[leaf + 1]
+        part, norms, prices = row[begin:end], squares[begin:end], v[begin:end]
+        for j in range(end - begin):
+            part[j] = power(max(square + norms[j] - 2 * part[j], 0.0), 2.0, p) * SAFE - prices[j]
+        bound[leaf] = np.inf
+        for j in range(end - begin):
+            bound[leaf] = min(bound[leaf], part[j])
+        if bound[leaf] < bound[best]:
+            best = leaf
+    return best
 
 
 @njit(cache=True, nogil=True, fastmath=True)
