@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wdist.plans.leaves import LEAF, Array, Leaves, Lists, nearest
+from wdist.plans.leaves import LEAF, Array, Leaves, nearest
+from wdist.plans.passes import Lists
 
 __all__ = ["FULL", "SOLD", "STOPPED", "Holdings", "auction", "holdings", "sold"]
 

@@ -8,8 +8,7 @@ do this for all rows, `lists` keeping the k columns and `transform` the least va
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,19 +17,19 @@ from numba import njit
 __all__ = [
     "Array",
     "Leaves",
-    "Lists",
     "as_leaves",
     "leaf_order",
-    "lists",
     "nearest",
     "pair_costs",
-    "transform",
+    "power",
+    "push",
+    "replace_top",
+    "set_tops",
 ]
 
 Array = np.ndarray[Any, Any]
 LEAF = 64
 SAFE = 1 - 1e-12  # a box's bound is rounded too
-CHUNK = 2**26  # coordinates that a thread works off before it looks up
 
 
 class Leaves(NamedTuple):
@@ -49,20 +48,6 @@ class Leaves(NamedTuple):
     high: Array
     start: Array
     top: Array
-
-
-class Lists(NamedTuple):
-    """For each of n rows its k columns of least reduced cost when it last looked.
-
-    Attributes:
-        cols: Shape (n, k), int32.
-        cost: Their costs (not reduced), (n, k).
-        threshold: No column outside a row's list had a smaller reduced cost then, nor has it since if v only fell: (n,).
-    """
-
-    cols: Array
-    cost: Array
-    threshold: Array
 
 
 def leaf_order(points: Array) -> tuple[Array, Array]:
@@ -90,50 +75,17 @@ def as_leaves(points: Array, start: Array) -> Leaves:
     return Leaves(np.ascontiguousarray(points.T), low, high, start, np.empty(len(start) - 1))
 
 
-def lists(
-    x: Array, leaves: Leaves, v: Array, norm: float, p: float, k: int, pool: ThreadPoolExecutor
-) -> Lists:
-    """Lists of k columns for all rows x (n, d), at potentials v (m,)."""
-    n = len(x)
-    out = Lists(np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n))
-    _set_tops(leaves, v)
-    _by_chunks(_fill_lists, n, len(v) * x.shape[1], pool, x, leaves, v, norm, p, out)
-    return out
-
-
-def transform(x: Array, leaves: Leaves, v: Array, norm: float, p: float, pool: ThreadPoolExecutor) -> Array:
-    """u_i = min_j c(x_i, y_j) − v_j over all columns, for all rows x (n, d): shape (n,)."""
-    u = np.empty(len(x))
-    _set_tops(leaves, v)
-    _by_chunks(_fill_least, len(x), len(v) * x.shape[1], pool, x, leaves, v, norm, p, u)
-    return u
-
-
-def _by_chunks(
-    kernel: Callable[..., None], n: int, width: int, pool: ThreadPoolExecutor, *arguments: Any
-) -> None:
-    """Run a kernel over slices of rows on all threads; between slices an interrupt gets through."""
-    step = max(1, min(CHUNK // width, -(-n // 4)))
-    jobs = [pool.submit(kernel, row, min(row + step, n), *arguments) for row in range(0, n, step)]
-    try:
-        for job in jobs:
-            job.result()
-    finally:
-        for job in jobs:
-            job.cancel()
-
-
-def _set_tops(leaves: Leaves, v: Array) -> None:
+def set_tops(leaves: Leaves, v: Array) -> None:
     np.maximum.reduceat(v, leaves.start[:-1], out=leaves.top)
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _power(total: float, norm: float, p: float) -> float:
+def power(total: float, norm: float, p: float) -> float:
     """distance**p from Σ|z|² for norm 2, else from the distance itself."""
     if norm == 2.0:
         if p == 2.0:
             return total
-        return np.sqrt(total) if p == 1.0 else total ** (p / 2)
+        return math.sqrt(total) if p == 1.0 else total ** (p / 2)
     return total if p == 1.0 else total**p
 
 
@@ -157,7 +109,7 @@ def _costs(x: Array, points: Array, first: int, last: int, norm: float, p: float
     if norm == 2.0 and p == 2.0:
         return
     for j in range(size):
-        out[j] = _power(out[j], norm, p)
+        out[j] = power(out[j], norm, p)
 
 
 @njit(cache=True, nogil=True)
@@ -183,7 +135,7 @@ def _bounds(x: Array, leaves: Leaves, norm: float, p: float, out: Array) -> int:
                 total += gap
             else:
                 total = max(total, gap)
-        out[leaf] = _power(total, norm, p) * SAFE - leaves.top[leaf]
+        out[leaf] = power(total, norm, p) * SAFE - leaves.top[leaf]
         if out[leaf] < out[best]:
             best = leaf
     return best
@@ -224,10 +176,10 @@ def nearest(
         for j in range(end - begin):
             if cost[j] < threshold:
                 if count < k:
-                    _push(reduced, cols, count, cost[j], begin + j)
+                    push(reduced, cols, count, cost[j], begin + j)
                     count += 1
                 else:
-                    _replace_top(reduced, cols, cost[j], begin + j)
+                    replace_top(reduced, cols, cost[j], begin + j)
                 if count == k:
                     threshold = reduced[0]
     return np.inf if count == v.size else threshold
@@ -249,7 +201,7 @@ def _rank(bound: Array, first: int, threshold: float, rank: Array) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _push(key: Array, item: Array, at: int, new: float, what: int) -> None:
+def push(key: Array, item: Array, at: int, new: float, what: int) -> None:
     """Add to a heap whose largest key is first."""
     while at > 0 and key[(at - 1) >> 1] < new:
         up = (at - 1) >> 1
@@ -259,7 +211,7 @@ def _push(key: Array, item: Array, at: int, new: float, what: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _replace_top(key: Array, item: Array, new: float, what: int) -> None:
+def replace_top(key: Array, item: Array, new: float, what: int) -> None:
     at = 0
     while True:
         child = 2 * at + 1
@@ -272,33 +224,3 @@ def _replace_top(key: Array, item: Array, new: float, what: int) -> None:
         key[at], item[at] = key[child], item[child]
         at = child
     key[at], item[at] = new, what
-
-
-@njit(cache=True, nogil=True)
-def _fill_lists(
-    first: int, last: int, x: Array, leaves: Leaves, v: Array, norm: float, p: float, out: Lists
-) -> None:
-    count = leaves.low.shape[0]
-    bound, rank, cost = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
-    for i in range(first, last):
-        out.threshold[i] = nearest(x[i], leaves, v, norm, p, bound, rank, cost, out.cost[i], out.cols[i])
-        for s in range(out.cols.shape[1]):
-            out.cost[i, s] += v[out.cols[i, s]]
-
-
-@njit(cache=True, nogil=True)
-def _fill_least(
-    first: int, last: int, x: Array, leaves: Leaves, v: Array, norm: float, p: float, u: Array
-) -> None:
-    count = leaves.low.shape[0]
-    bound, cost = np.empty(count), np.empty(2 * LEAF)
-    for i in range(first, last):
-        best = _bounds(x[i], leaves, norm, p, bound)
-        u[i] = np.inf
-        for turn in range(-1, count):
-            leaf = best if turn < 0 else turn
-            if bound[leaf] < u[i]:
-                begin, end = leaves.start[leaf], leaves.start[leaf + 1]
-                _costs(x[i], leaves.points, begin, end, norm, p, cost)
-                for j in range(end - begin):
-                    u[i] = min(u[i], cost[j] - v[begin + j])

@@ -19,7 +19,8 @@ import torch
 
 from wdist.plans.auction import FULL, STOPPED, auction, holdings, sold
 from wdist.plans.dense import Coupling, Solution
-from wdist.plans.leaves import Array, Leaves, Lists, as_leaves, leaf_order, lists, pair_costs, transform
+from wdist.plans.leaves import Array, Leaves, as_leaves, leaf_order, pair_costs
+from wdist.plans.passes import Lists, lists, transform
 
 __all__ = ["LIST", "solve_sparse"]
 

@@ -1,0 +1,105 @@
+"""Nearest columns of all rows, against the whole matrix of costs: by walks and by products alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from wdist.plans import passes
+from wdist.plans.leaves import LEAF, as_leaves, leaf_order
+from wdist.plans.passes import lists, transform
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+@pytest.fixture(params=["walk", "products"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(passes, "MANY", 1 if request.param == "products" else np.inf)
+    return request.param
+
+
+def matrix(x, y, norm, p):
+    return np.stack([np.linalg.norm(row - y, ord=norm, axis=1) ** p for row in x])
+
+
+def spread(n, d, rng):
+    return rng.standard_normal((n, d))
+
+
+def duplicates(n, d, rng):
+    return rng.integers(0, 2, (n, d)).astype(float)
+
+
+def far_clusters(n, d, rng):
+    return 1e-3 * rng.standard_normal((n, d)) + 1e6 * rng.integers(0, 2, (n, 1))
+
+
+def one_place(n, d, rng):
+    return np.full((n, d), 1e3)
+
+
+CLOUDS = [spread, duplicates, far_clusters, one_place]
+
+
+def case(cloud, d, norm, p, n=90, m=3 * LEAF + 5):
+    """Rows, leaves of columns, potentials as large as the costs of neighbours, and the whole reduced matrix."""
+    rng = np.random.default_rng(d)
+    x, y = cloud(n, d, rng), cloud(m, d, rng)
+    order, start = leaf_order(y)
+    y = y[order]
+    cost = matrix(x, y, norm, p)
+    v = rng.standard_normal(m) * np.quantile(cost, 0.1)
+    return x, as_leaves(y, start), v, cost
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("d", [1, 2, 8, 17, 40])
+@pytest.mark.parametrize(("norm", "p"), [(2, 1), (2, 2), (2, 3), (1, 1), (1, 2), (np.inf, 1), (np.inf, 3)])
+@pytest.mark.usefixtures("way")
+def test_no_column_off_the_list_is_below_its_threshold(cloud, d, norm, p, pool):
+    x, leaves, v, cost = case(cloud, d, norm, p)
+    reduced = cost - v
+    digits = 1e-12 * (
+        np.abs(reduced).max(axis=1) if cloud is not far_clusters else np.abs(v).max() + reduced.min(axis=1)
+    )
+    u = transform(x, leaves, v, float(norm), float(p), pool)
+    assert (np.abs(u - reduced.min(axis=1)) <= digits).all()
+    for k in (1, 7, len(v)):
+        found = lists(x, leaves, v, float(norm), float(p), k, pool)
+        assert all(len(set(cols)) == k for cols in found.cols.tolist())
+        listed = np.take_along_axis(cost, found.cols, axis=1)
+        assert np.allclose(found.cost, listed, rtol=1e-12, atol=4e-16 * np.abs(v).max())
+        if k == len(v):
+            assert (found.threshold == np.inf).all()
+            continue
+        kth = np.partition(reduced, k - 1, axis=1)[:, k - 1]
+        assert (np.abs(found.threshold - kth) <= digits).all()
+        assert ((listed - v[found.cols]).max(axis=1) <= kth + digits).all()
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_products_decide_what_they_cannot_tell_apart_by_differences(p, pool, monkeypatch):
+    """|x|² is 1e8 here: the three terms alone would be wrong by 1e-8, more than the costs themselves."""
+    rng = np.random.default_rng(0)
+    x, y = (1e4 / 3 + 1e-5 * rng.standard_normal((n, 9)) for n in (50, 300))
+    order, start = leaf_order(y)
+    leaves, v = as_leaves(y[order], start), np.zeros(300)
+    monkeypatch.setattr(passes, "MANY", 1)
+    least = matrix(x, y, 2, p).min(axis=1)
+    assert transform(x, leaves, v, 2.0, p, pool) == pytest.approx(least, rel=1e-12)
+
+
+def test_many_coordinates_go_by_products_and_other_norms_never(pool, monkeypatch):
+    called = []
+    products = passes._by_products
+    monkeypatch.setattr(
+        passes, "_by_products", lambda *args: called.append(args[0].shape[1]) or products(*args)
+    )
+    for d, norm in ((passes.MANY - 1, 2.0), (passes.MANY, 2.0), (passes.MANY, 1.0)):
+        x, leaves, v, _ = case(spread, d, norm, 2)
+        transform(x, leaves, v, norm, 2.0, pool)
+    assert called == [passes.MANY]
