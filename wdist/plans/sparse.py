@@ -33,7 +33,7 @@ PART = 4  # every so many points make the next coarser level
 SAMPLE = 64  # rows that the prices to begin with are a mean over
 LIST = 16  # columns on a row's list, more where columns outnumber the rows
 UNITS = 2.0**60  # masses are counted in whole units
-ROUNDING = 64 * np.finfo(np.float64).eps
+ROUNDING = 8 * np.finfo(np.float64).eps
 PATIENCE = 3000  # bids of one auction a point
 GLANCE = 0.05  # seconds between looks at the clock
 
