@@ -1,4 +1,4 @@
-"""Transport without a cost matrix: against POT over the whole matrix, its certificate, hard input, time limit, memory."""
+"""Transport without a cost matrix: against POT over the whole matrix, its certificate, hard input, limits, memory."""
 
 import itertools
 import signal
@@ -219,11 +219,11 @@ class TestLimits:
 
     @pytest.mark.parametrize("limit", [0, -1, float("nan"), True])
     def test_a_senseless_limit(self, limit):
-        with pytest.raises(wdist.InputError, match="time_limit is .*; pass seconds above zero, or None"):
+        with pytest.raises(wdist.InputError, match=r"time_limit is .*; pass seconds above zero, or None"):
             Discrete(time_limit=limit)
 
     def test_a_metric_of_ones_own_is_refused(self):
-        with pytest.raises(wdist.InputError, match="engine 'sparse' needs a named metric.*use engine='pot'"):
+        with pytest.raises(wdist.InputError, match=r"engine 'sparse' needs a named metric.*use engine='pot'"):
             wdist.estimate(np.ones((3, 2)), np.ones((3, 2)), metric=lambda x, y: cdist(x, y), method=SPARSE)
 
     def test_ctrl_c_is_heard_within_a_second(self, rng):
@@ -251,8 +251,8 @@ class TestCost:
         question = ask(x, y, p=2, rng=as_rng(0))
         assert peak < SPARSE.memory(question)
 
-    def test_a_row_looks_at_all_columns_seldom(self, rng, monkeypatch):
-        """Counted, not timed: the lists and the prices of the coarser levels spare most of the walks over all columns."""
+    def test_rows_bid_some_dozen_times(self, rng, monkeypatch):
+        """Counted, not timed: prices of the coarser levels spare most of the bids."""
         n, seen = 2000, []
         inner = sparse._settle
         monkeypatch.setattr(sparse, "_settle", lambda *a: (seen.append(inner(*a)), seen[-1])[1])

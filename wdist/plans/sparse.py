@@ -258,7 +258,7 @@ def _lost(mass: Array, places: Array, share: Array) -> float:
 
 
 def _mean_costs(rows: _Cloud, cols: _Cloud, ground: _Ground) -> Array:
-    """What each column costs a row on average, (m,): prices to begin with, which leave it to bids to tell rows apart."""
+    """What each column costs a row on average, (m,): prices to begin with, so that bids only tell rows apart."""
     every = np.arange(len(cols.rows))
     sample = np.linspace(0, len(rows.rows) - 1, min(len(rows.rows), SAMPLE)).astype(np.int64)
     total = np.zeros(len(every))
