@@ -2,8 +2,7 @@
 
 A reduced cost c(x, y_j) − v_j is at least the cost from x to the box of y_j's leaf less the leaf's largest v, so most
 leaves are never opened in few dimensions; in many, the bound costs one point in `LEAF`. `nearest` gives a row
-its k columns of least reduced cost and a threshold below which no other column lies; `lists` and `transform`
-do this for all rows, `lists` keeping the k columns and `transform` the least value alone (the c-transform).
+its k columns of least reduced cost and a threshold below which no other column lies.
 """
 
 from __future__ import annotations
@@ -76,6 +75,7 @@ def as_leaves(points: Array, start: Array) -> Leaves:
 
 
 def set_tops(leaves: Leaves, v: Array) -> None:
+    """Take each leaf's largest v (m,): before the first look at new potentials."""
     np.maximum.reduceat(v, leaves.start[:-1], out=leaves.top)
 
 
@@ -212,6 +212,7 @@ def push(key: Array, item: Array, at: int, new: float, what: int) -> None:
 
 @njit(cache=True, nogil=True)
 def replace_top(key: Array, item: Array, new: float, what: int) -> None:
+    """Put a smaller key in the place of the largest."""
     at = 0
     while True:
         child = 2 * at + 1
