@@ -160,7 +160,7 @@ def _settle_rows(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _lower(row: Array, square: float, squares: Array, start: Array, v: Array, p: float, bound: Array) -> int:
-    """Turn products x·y (m,) into lower bounds on reduced costs, `bound` into each leaf's least; gives the best leaf."""
+    """Turn products x·y (m,) into bounds on reduced costs, `bound` into each leaf's least; gives the best leaf."""
     best = 0
     for leaf in range(bound.size):
         begin, end = start[leaf], start[leaf + 1]
