@@ -36,15 +36,15 @@ class Leaves(NamedTuple):
 
     Attributes:
         points: Shape (d, m): coordinate by coordinate.
-        low: Least coordinates of each leaf, (leaves, d).
-        high: Largest ones, (leaves, d).
+        lows: Least coordinates of each leaf, (d, leaves).
+        highs: Largest ones, (d, leaves).
         start: Leaf l holds the points start[l] to start[l + 1], (leaves + 1,).
         top: At least the largest v of each leaf, (leaves,); `nearest` tightens it as v falls.
     """
 
     points: Array
-    low: Array
-    high: Array
+    lows: Array
+    highs: Array
     start: Array
     top: Array
 
@@ -71,7 +71,7 @@ def as_leaves(points: Array, start: Array) -> Leaves:
     """Box the leaves of points (m, d) that are in `leaf_order` already."""
     low = np.minimum.reduceat(points, start[:-1], axis=0)
     high = np.maximum.reduceat(points, start[:-1], axis=0)
-    return Leaves(np.ascontiguousarray(points.T), low, high, start, np.empty(len(start) - 1))
+    return Leaves(np.ascontiguousarray(points.T), low.T.copy(), high.T.copy(), start, np.empty(len(start) - 1))
 
 
 def set_tops(leaves: Leaves, v: Array) -> None:
@@ -124,18 +124,20 @@ def pair_costs(x: Array, points: Array, rows: Array, cols: Array, norm: float, p
 @njit(cache=True, nogil=True, fastmath=True)
 def _bounds(x: Array, leaves: Leaves, norm: float, p: float, out: Array) -> int:
     """Least reduced cost that a leaf may hold, (leaves,); gives the leaf where it is smallest."""
-    best = 0
-    for leaf in range(leaves.low.shape[0]):
-        total = 0.0
-        for t in range(x.size):
-            gap = max(max(leaves.low[leaf, t] - x[t], x[t] - leaves.high[leaf, t]), 0.0)
+    out[:] = 0.0
+    for t in range(x.size):
+        here, lows, highs = x[t], leaves.lows[t], leaves.highs[t]
+        for leaf in range(out.size):
+            gap = max(max(lows[leaf] - here, here - highs[leaf]), 0.0)
             if norm == 2.0:
-                total += gap * gap
+                out[leaf] += gap * gap
             elif norm == 1.0:
-                total += gap
+                out[leaf] += gap
             else:
-                total = max(total, gap)
-        out[leaf] = power(total, norm, p) * SAFE - leaves.top[leaf]
+                out[leaf] = max(out[leaf], gap)
+    best = 0
+    for leaf in range(out.size):
+        out[leaf] = power(out[leaf], norm, p) * SAFE - leaves.top[leaf]
         if out[leaf] < out[best]:
             best = leaf
     return best
