@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wdist.plans import passes
-from wdist.plans.leaves import LEAF, as_leaves, leaf_order
+from wdist.plans.leaves import LEAF, as_leaves, leaf_order, nearest
 from wdist.plans.passes import lists, transform
 
 
@@ -79,6 +79,21 @@ def test_no_column_off_the_list_is_below_its_threshold(cloud, d, norm, p, pool):
         kth = np.partition(reduced, k - 1, axis=1)[:, k - 1]
         assert (np.abs(found.threshold - kth) <= digits).all()
         assert ((listed - v[found.cols]).max(axis=1) <= kth + digits).all()
+
+
+@pytest.mark.usefixtures("way")
+def test_a_row_may_look_again_at_lower_potentials_after_either_way(pool):
+    x, leaves, v, cost = case(spread, 12, 2, 2)
+    leaves.top[:] = -np.inf  # nothing would be looked at twice
+    near = lists(x, leaves, v, 2.0, 2.0, 5, pool)
+    v[near.cols[0]] -= 3.0
+    count = leaves.top.size
+    room = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
+    reduced, cols = np.empty(5), np.empty(5, np.int32)
+    threshold = nearest(x[0], leaves, v, 2.0, 2.0, *room, reduced, cols)
+    least = np.sort(cost[0] - v)[:5]
+    assert np.sort(reduced) == pytest.approx(least, abs=1e-12)
+    assert threshold == pytest.approx(least[-1], abs=1e-12)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0])

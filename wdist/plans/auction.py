@@ -80,7 +80,7 @@ def auction(
         SOLD, or STOPPED by the flag or at `most` bids, or FULL: more cells are needed.
     """
     n, k = lists.cols.shape
-    count = leaves.low.shape[0]
+    count = leaves.top.size
     bound, rank, room = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
     queue, waiting = np.arange(n), np.ones(n, np.bool_)
     first, length = 0, n

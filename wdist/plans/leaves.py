@@ -2,8 +2,7 @@
 
 A reduced cost c(x, y_j) − v_j is at least the cost from x to the box of y_j's leaf less the leaf's largest v, so most
 leaves are never opened in few dimensions; in many, the bound costs one point in `LEAF`. `nearest` gives a row
-its k columns of least reduced cost and a threshold below which no other column lies; `lists` and `transform`
-do this for all rows, `lists` keeping the k columns and `transform` the least value alone (the c-transform).
+its k columns of least reduced cost and a threshold below which no other column lies.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ class Leaves(NamedTuple):
 
     Attributes:
         points: Shape (d, m): coordinate by coordinate.
-        low: Least coordinates of each leaf, (leaves, d).
-        high: Largest ones, (leaves, d).
+        lows: Least coordinates of each leaf, (d, leaves).
+        highs: Largest ones, (d, leaves).
         start: Leaf l holds the points start[l] to start[l + 1], (leaves + 1,).
         top: At least the largest v of each leaf, (leaves,); `nearest` tightens it as v falls.
     """
 
     points: Array
-    low: Array
-    high: Array
+    lows: Array
+    highs: Array
     start: Array
     top: Array
 
@@ -72,10 +71,11 @@ def as_leaves(points: Array, start: Array) -> Leaves:
     """Box the leaves of points (m, d) that are in `leaf_order` already."""
     low = np.minimum.reduceat(points, start[:-1], axis=0)
     high = np.maximum.reduceat(points, start[:-1], axis=0)
-    return Leaves(np.ascontiguousarray(points.T), low, high, start, np.empty(len(start) - 1))
+    return Leaves(np.ascontiguousarray(points.T), low.T.copy(), high.T.copy(), start, np.empty(len(start) - 1))
 
 
 def set_tops(leaves: Leaves, v: Array) -> None:
+    """Take each leaf's largest v (m,): before the first look at new potentials."""
     np.maximum.reduceat(v, leaves.start[:-1], out=leaves.top)
 
 
@@ -124,18 +124,20 @@ def pair_costs(x: Array, points: Array, rows: Array, cols: Array, norm: float, p
 @njit(cache=True, nogil=True, fastmath=True)
 def _bounds(x: Array, leaves: Leaves, norm: float, p: float, out: Array) -> int:
     """Least reduced cost that a leaf may hold, (leaves,); gives the leaf where it is smallest."""
-    best = 0
-    for leaf in range(leaves.low.shape[0]):
-        total = 0.0
-        for t in range(x.size):
-            gap = max(max(leaves.low[leaf, t] - x[t], x[t] - leaves.high[leaf, t]), 0.0)
+    out[:] = 0.0
+    for t in range(x.size):
+        here, lows, highs = x[t], leaves.lows[t], leaves.highs[t]
+        for leaf in range(out.size):
+            gap = max(max(lows[leaf] - here, here - highs[leaf]), 0.0)
             if norm == 2.0:
-                total += gap * gap
+                out[leaf] += gap * gap
             elif norm == 1.0:
-                total += gap
+                out[leaf] += gap
             else:
-                total = max(total, gap)
-        out[leaf] = power(total, norm, p) * SAFE - leaves.top[leaf]
+                out[leaf] = max(out[leaf], gap)
+    best = 0
+    for leaf in range(out.size):
+        out[leaf] = power(out[leaf], norm, p) * SAFE - leaves.top[leaf]
         if out[leaf] < out[best]:
             best = leaf
     return best
@@ -212,6 +214,7 @@ def push(key: Array, item: Array, at: int, new: float, what: int) -> None:
 
 @njit(cache=True, nogil=True)
 def replace_top(key: Array, item: Array, new: float, what: int) -> None:
+    """Put a smaller key in the place of the largest."""
     at = 0
     while True:
         child = 2 * at + 1

@@ -33,7 +33,7 @@ class Lists(NamedTuple):
     Attributes:
         cols: Shape (n, k), int32.
         cost: Their costs (not reduced), (n, k).
-        threshold: No column outside a row's list had a smaller reduced cost then, nor has it since if v only fell: (n,).
+        threshold: No column off a row's list had a smaller reduced cost then, nor has it since if v only fell: (n,).
     """
 
     cols: Array
@@ -61,10 +61,10 @@ def _search(
     """`nearest` for all rows: lists whose costs are reduced ones."""
     n, d = x.shape
     out = Lists(np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n))
+    set_tops(leaves, v)  # for the looks that follow too
     if norm == 2 and d >= MANY:
         _by_products(x, leaves, v, p, out, pool)
     else:
-        set_tops(leaves, v)
         _by_slices(_walk_rows, n, CHUNK // (len(v) * d), pool, x, leaves, v, norm, p, out)
     return out
 
@@ -160,15 +160,15 @@ def _settle_rows(
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _lower(row: Array, square: float, squares: Array, start: Array, v: Array, p: float, bound: Array) -> int:
-    """Turn products x·y (m,) into lower bounds on reduced costs; gives each leaf's least, (leaves,), and the best leaf."""
+    """Turn products x·y (m,) into bounds on reduced costs, `bound` into each leaf's least; gives the best leaf."""
     best = 0
     for leaf in range(bound.size):
         begin, end = start[leaf], start[leaf + 1]
         part, norms, prices = row[begin:end], squares[begin:end], v[begin:end]
         for j in range(end - begin):
             part[j] = power(max(square + norms[j] - 2 * part[j], 0.0), 2.0, p) * SAFE - prices[j]
-        bound[leaf] = np.inf
-        for j in range(end - begin):
+        bound[leaf] = part[0]
+        for j in range(1, end - begin):
             bound[leaf] = min(bound[leaf], part[j])
         if bound[leaf] < bound[best]:
             best = leaf
