@@ -56,7 +56,7 @@ def line(quick: bool) -> Iterator[Row]:
 
 def assignment(quick: bool) -> Iterator[Row]:
     """Equal numbers of points of equal mass."""
-    contenders = (OURS, POT, LAPX, Contender.plain("scipy linear_sum_assignment"))
+    contenders = (OURS, POT, LAPX)
     cases = (
         (5000, 16, 2.0, (Target("POT emd2", 20, 40), Target("lapx", 5))),
         (10000, 16, 2.0, (Target("POT emd2", 30, 60), Target("lapx", 5))),
