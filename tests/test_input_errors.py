@@ -586,8 +586,8 @@ def test_assignment_engines_refuse_weights(engine):
 
 
 OPTIONS = [
-    (wdist.Discrete, {"engine": "x"}, "engine is 'x'; choose auto, pot, scipy, lapx"),
-    (wdist.Discrete, {"engine": None}, "engine is None; choose auto, pot, scipy, lapx"),
+    (wdist.Discrete, {"engine": "x"}, "engine is 'x'; choose auto, sparse, pot, scipy, lapx"),
+    (wdist.Discrete, {"engine": None}, "engine is None; choose auto, sparse, pot, scipy, lapx"),
     (wdist.Discrete, {"max_iter": 0}, "max_iter is 0; pass an iteration limit of at least 1"),
     (wdist.Critic, {"steps": 0}, "steps is 0; pass an int of at least 1"),
     (wdist.Critic, {"steps": 1.5}, "steps is 1.5; pass an int of at least 1"),
