@@ -71,7 +71,9 @@ def as_leaves(points: Array, start: Array) -> Leaves:
     """Box the leaves of points (m, d) that are in `leaf_order` already."""
     low = np.minimum.reduceat(points, start[:-1], axis=0)
     high = np.maximum.reduceat(points, start[:-1], axis=0)
-    return Leaves(np.ascontiguousarray(points.T), low.T.copy(), high.T.copy(), start, np.empty(len(start) - 1))
+    return Leaves(
+        np.ascontiguousarray(points.T), low.T.copy(), high.T.copy(), start, np.empty(len(start) - 1)
+    )
 
 
 def set_tops(leaves: Leaves, v: Array) -> None:
