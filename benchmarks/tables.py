@@ -56,17 +56,17 @@ def line(quick: bool) -> Iterator[Row]:
 
 def assignment(quick: bool) -> Iterator[Row]:
     """Equal numbers of points of equal mass."""
-    contenders = (OURS, POT, LAPX)
     cases = (
         (5000, 16, 2.0, (Target("POT emd2", 20, 40), Target("lapx", 5))),
-        (10000, 16, 2.0, (Target("POT emd2", 30, 60), Target("lapx", 5))),
         (5000, 2, 2.0, (Target("POT emd2", 3, 8),)),
-        (10000, 2, 2.0, (Target("POT emd2", 4, 8),)),
         (5000, 2, 1.0, (Target("POT emd2", 1, 3),)),
+        (10000, 16, 2.0, (Target("POT emd2", 30, 60), Target("lapx", 5))),
+        (10000, 2, 2.0, (Target("POT emd2", 4, 8),)),
         (5000, 3, 1.0, ()),
         (5000, 16, 1.0, ()),
     )
     for (n, d, p, targets), seed in itertools.product(cases, _seeds(quick)):
+        contenders = (OURS, POT, LAPX) if d == 16 and p == 2 else (OURS, POT)  # in few dimensions lapx is behind POT
         yield Row("assignment", Instance("gaussian", _size(n, quick), d, p, seed=seed), contenders, targets)
 
 
