@@ -24,6 +24,7 @@ __all__ = ["rows", "rules", "written"]
 ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
+LATE = (6000,)  # for assignments in many dimensions, where lapx gives way late
 FAMILIES = ("gaussian",)
 ASSIGNMENT_ONLY = ("scipy", "lapx")
 HOPELESS = 5.0  # times the fastest: such an engine is not run at larger sizes
@@ -43,7 +44,8 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
     sizes, dimensions = ((100, 200), (2, 16)) if quick else (SIZES, DIMENSIONS)
     for p, d, matched in itertools.product(ORDERS, dimensions, (True, False)):
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
-        for n in sizes:
+        late = () if quick or not matched or d < DIMENSIONS[-1] else LATE
+        for n in (*sizes, *late):
             contenders = tuple(
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
             )

@@ -697,7 +697,7 @@ class TestMemory:
     def test_the_text_names_methods_that_do_fit(self, free):
         free(100 * 2**20)
         with pytest.raises(InputError, match=r"^method 'discrete' needs about \d+ MiB") as caught:
-            wdist.estimate(self.x, self.x, p=2, method="discrete")
+            wdist.estimate(self.x, self.x, p=2, method=wdist.Discrete(engine="pot"))
         text = str(caught.value)
         named = re.search(
             r"for this request and 100 MiB are free; these would fit: (.*); or pass fewer points$", text
@@ -714,16 +714,17 @@ class TestMemory:
         free(10**6)
         x = self.x[:, 0]
         text = "these would fit: line, circle"
+        dense = wdist.Discrete(engine="pot")
         with pytest.raises(InputError, match=text):
-            wdist.estimate(x, x, p=2, method="discrete")
+            wdist.estimate(x, x, p=2, method=dense)
         free(20_000)
         with pytest.raises(InputError, match=r"method='\w+' would fit; or pass fewer points"):
-            wdist.estimate(x[:200], x[:200], p=3, method="discrete")
+            wdist.estimate(x[:200], x[:200], p=3, method=dense)
 
     def test_where_nothing_fits_the_text_says_so(self, free):
         free(100)
         text = "method 'discrete' needs about 168 MiB for this request and 100 B are free; no other method"
-        refused(text, self.x, self.x, method="discrete")
+        refused(text, self.x, self.x, method=wdist.Discrete(engine="pot"))
 
     def test_auto_turns_to_a_method_that_fits(self, free):
         free(120 * 2**20)  # the exact solver would take more than half of it

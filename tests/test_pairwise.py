@@ -201,6 +201,7 @@ def test_threads_and_pools_are_as_before(clouds):
         torch.set_num_threads(1)
 
 
+@pytest.mark.filterwarnings("ignore:.*tasks which were still being processed")  # joblib, from another thread
 @pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
 def test_an_end_on_the_way_ends_it(clouds, end):
     def stop(done, _):
