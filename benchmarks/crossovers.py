@@ -27,7 +27,7 @@ SIZES = (300, 1000, 3000)
 LATE = (6000,)  # for assignments in many dimensions, where lapx gives way late
 FAMILIES = ("gaussian",)
 ASSIGNMENT_ONLY = ("scipy", "lapx")
-HOPELESS = 5.0  # times the fastest: such an engine is not run at larger sizes
+HOPELESS = 10.0  # times the fastest: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (

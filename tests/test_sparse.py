@@ -186,6 +186,25 @@ class TestHardInput:
         whole = sparse._whole(a / a.sum(), b / b.sum())
         assert whole[0].sum() == whole[1].sum() <= 4 * a.sum()
 
+    def test_masses_that_are_almost_multiples_of_a_unit_are_not_taken_for_them(self):
+        x = np.array([[0.0, 0], [1, 0]])
+        given = {"weights_a": [1 / 3 + 1e-7, 2 / 3 - 1e-7], "weights_b": [1 / 3, 2 / 3]}
+        with pytest.warns(wdist.WdistWarning, match="did not converge"):  # 1e-7 of 1 leaves few digits
+            est = self.ask(x, x, 1, **given)
+        assert est.lower <= 1e-7 * (1 + 1e-6) <= est.upper * (1 + 1e-5)
+        assert est.value == pytest.approx(1e-7, rel=1e-6)
+        moved = self.ask(x, x + 5, 1, **given)
+        assert moved.value == pytest.approx(
+            wdist.estimate(x, x + 5, method="discrete", **given).value, rel=1e-10
+        )
+
+    def test_powers_that_underflow_are_no_zero(self):
+        a, b = np.array([[-1.0, 0], [1, 0], [0, 0]]), np.array([[-1.0, 0], [1, 0], [1e-100, 0]])
+        with pytest.warns(wdist.WdistWarning, match="did not converge"):
+            est = self.ask(a, b, 4)
+        assert est.upper > 7.598e-101
+        assert wdist.estimate(a, b, p=4).value == pytest.approx(7.598e-101, rel=1e-3)
+
     def test_unequal_sizes_are_counted_in_few_units(self):
         whole = sparse._whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
         assert (whole[0] == 2).all()
@@ -221,6 +240,14 @@ class TestLimits:
     def test_a_senseless_limit(self, limit):
         with pytest.raises(wdist.InputError, match=r"time_limit is .*; pass seconds above zero, or None"):
             Discrete(time_limit=limit)
+
+    @pytest.mark.parametrize("p", [17, 3000, np.inf])
+    @pytest.mark.parametrize("method", [SPARSE, Discrete(time_limit=1)])
+    def test_orders_that_it_is_not_for(self, p, method):
+        with pytest.raises(
+            wdist.InputError, match="engine 'sparse' is for p up to 16; use engine='auto' without"
+        ):
+            wdist.estimate(np.ones((3, 2)), np.zeros((3, 2)), p=p, method=method)
 
     def test_a_metric_of_ones_own_is_refused(self):
         with pytest.raises(wdist.InputError, match=r"engine 'sparse' needs a named metric.*use engine='pot'"):
@@ -264,7 +291,7 @@ class TestCost:
     def test_leaves_spare_most_of_the_pairs_in_two_dimensions(self, rng):
         """Two far clusters: rows of one never open the leaves of the other, so the bounds must do their work."""
         x = rng.standard_normal((640, 2))
-        est = wdist.estimate(np.vstack([x, x + 1e3]), np.vstack([x + 1, x + 1e3 + 1]), p=2, method=SPARSE)
+        est = wdist.estimate(np.vstack([x, x + 1e2]), np.vstack([x + 1, x + 1e2 + 1]), p=2, method=SPARSE)
         assert est.value == pytest.approx(np.sqrt(2), rel=1e-9)
 
 

@@ -101,7 +101,10 @@ class Discrete(Method):
             return (
                 "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
             )
-        return None if math.isinf(question.p) else engine_refusal(self._engine(question), question)
+        stoppable = self.engine == "sparse" or self.time_limit is not None
+        if math.isinf(question.p) and not stoppable:
+            return None
+        return engine_refusal(self._engine(question), question)
 
     def memory(self, question: Question) -> int:
         """Points, lists and holdings of the engine "sparse"; else the cost matrix and what is built beside it."""

@@ -18,7 +18,10 @@ from wdist.question import Question
 __all__ = ["HIGHEST_ORDER", "engine_refusal", "fastest_engine"]
 
 HIGHEST_ORDER = 4.0
-"""Beyond, the powers of distances span too many digits for prices that are shared by all pairs."""
+"""Beyond, "auto" leaves the engine "sparse": powers of distances soon span too many digits for shared prices."""
+
+LARGEST_ORDER = 16.0
+"""Beyond, the engine "sparse" refuses."""
 
 
 def fastest_engine(question: Question) -> str:
@@ -42,9 +45,9 @@ def engine_refusal(engine: str, question: Question) -> str | None:
     if engine in ("scipy", "lapx") and not question.matched:
         return f"engine {engine!r} solves assignments only; use engine='pot' for weights or unequal sizes"
     if engine == "sparse" and callable(question.metric):
-        return "engine 'sparse' needs a named metric, whose boxes it can bound; use engine='pot' for your own"
-    if engine == "sparse" and math.isinf(question.p):
-        return "engine 'sparse' needs a finite p; use engine='auto' for p=inf"
+        return "engine 'sparse' needs a named metric; use engine='pot' without time_limit for your own"
+    if engine == "sparse" and question.p > LARGEST_ORDER:
+        return f"engine 'sparse' is for p up to {LARGEST_ORDER:g}; use engine='auto' without time_limit"
     return None
 
 

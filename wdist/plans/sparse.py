@@ -34,6 +34,9 @@ SAMPLE = 64  # rows that the prices to begin with are a mean over
 LIST = 16  # columns on a row's list, more where columns outnumber the rows
 UNITS = 2.0**60  # masses are counted in whole units
 ROUNDING = 8 * np.finfo(np.float64).eps
+SAME = 1e-12  # relative difference of masses that is rounding
+SLACK = 16 * np.finfo(np.float64).eps
+TINY = 1e-300
 PATIENCE = 3000  # bids of one auction a point
 GLANCE = 0.05  # seconds between looks at the clock
 
@@ -137,8 +140,13 @@ def solve_sparse(
     coupling = Coupling(rows.rows[plan.rows], cols.rows[plan.cols], share)
     longest = (2.0 * x.shape[1] ** (1 / norm)) ** p
     primal = plan.cost + longest * (_lost(a, coupling.rows, share) + _lost(b, coupling.cols, share))
-    dual = max(0.0, float(a @ u + b @ potential))
-    return Solution(coupling, u, potential, primal, min(dual, primal), "sparse", bids), unit
+    if primal == 0 and (x[coupling.rows] != y[coupling.cols]).any():
+        primal = TINY  # the powers of what it moves are below the smallest number
+    middle = b @ potential  # the dual value is blind to a constant, and small numbers round less
+    u, potential = u + middle, potential - middle
+    size = a @ np.abs(u) + b @ np.abs(potential) + np.abs(potential).max()
+    dual = max(0.0, float(a @ u + b @ potential - SLACK * size))
+    return Solution(coupling, u, potential, max(primal, dual), dual, "sparse", bids), unit
 
 
 def _descend(
@@ -244,8 +252,8 @@ def _whole(a: Array, b: Array) -> tuple[Array, Array]:
     few = np.rint(min(1 / min(a[a > 0].min(), b[b > 0].min()), UNITS))
     for units in (few, UNITS):
         whole = np.rint(a * units).astype(np.int64), np.rint(b * units).astype(np.int64)
-        off = max(float(np.abs(w - exact * units).max()) for w, exact in zip(whole, (a, b), strict=True))
-        if units == UNITS or (units < 2**31 and off < 1e-6 and whole[0].sum() == whole[1].sum()):
+        exact = all((np.abs(w - m * units) <= SAME * w).all() for w, m in zip(whole, (a, b), strict=True))
+        if units == UNITS or (units < 2**31 and exact and whole[0].sum() == whole[1].sum()):
             break
     whole[1][whole[1].argmax()] += whole[0].sum() - whole[1].sum()
     return whole
@@ -254,7 +262,7 @@ def _whole(a: Array, b: Array) -> tuple[Array, Array]:
 def _lost(mass: Array, places: Array, share: Array) -> float:
     """Mass that whole units did not catch: what tiny masses differ by."""
     off = np.abs(np.bincount(places, share, len(mass)) - mass)
-    return float(off[off > 1e-6 * mass].sum())
+    return float(off[off > 2 * SAME * mass].sum())
 
 
 def _mean_costs(rows: _Cloud, cols: _Cloud, ground: _Ground) -> Array:
