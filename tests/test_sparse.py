@@ -323,6 +323,11 @@ class TestChoiceOfEngine:
             question = ask(x, x if matched else x[1:], p=p, rng=as_rng(0))
             assert fastest_engine(question) in names
 
+    def test_uniform_clouds_of_unequal_sizes_go_to_the_network_simplex(self, rng):
+        x = rng.standard_normal((3000, 16))
+        assert fastest_engine(ask(x, x[1:], p=2, rng=as_rng(0))) == "pot"
+        assert fastest_engine(ask(x, x, p=2, rng=as_rng(0))) != "pot"
+
     def test_a_high_order_goes_to_the_network_simplex(self, rng):
         x = rng.standard_normal((800, 2))
         assert fastest_engine(ask(x, x, p=10, rng=as_rng(0))) == "pot"

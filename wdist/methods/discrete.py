@@ -32,6 +32,7 @@ from wdist.rng import Rng
 __all__ = ["Discrete", "DiscreteDetail", "emd"]
 
 GAP = 1e-9
+LARGE = 2**31  # bytes from which on it is worth asking how much memory there is
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +143,12 @@ class Discrete(Method):
     def _engine(self, question: Question) -> str:
         if self.engine != "auto":
             return self.engine
-        return "sparse" if self.time_limit is not None else fastest_engine(question)
+        if self.time_limit is not None:
+            return "sparse"
+        matrix = 44 * math.prod(question.sizes)
+        if matrix > LARGE and matrix > available_bytes() // 2 and not engine_refusal("sparse", question):
+            return "sparse"  # slower than another, perhaps, but the others need room that is not there
+        return fastest_engine(question)
 
     def _sparse(self, question: Question, rng: Rng) -> Estimate:
         assert isinstance(question.metric, str)

@@ -28,6 +28,8 @@ def fastest_engine(question: Question) -> str:
     """Name the engine that was fastest on problems like this one."""
     if engine_refusal("sparse", question) or question.p > HIGHEST_ORDER:
         return "pot"
+    if _alike(question):
+        return "pot"
     size = math.sqrt(math.prod(question.sizes))
     for rule in _rules():
         if (
@@ -49,6 +51,12 @@ def engine_refusal(engine: str, question: Question) -> str | None:
     if engine == "sparse" and question.p > LARGEST_ORDER:
         return f"engine 'sparse' is for p up to {LARGEST_ORDER:g}; use engine='auto' without time_limit"
     return None
+
+
+def _alike(question: Question) -> bool:
+    """Uniform clouds of unequal sizes: whole units tie without end, and auctions give up."""
+    a, b = question.samples
+    return a.uniform and b.uniform and len(a) != len(b)
 
 
 def _within(value: float, band: list[float | None]) -> bool:
