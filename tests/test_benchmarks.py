@@ -272,7 +272,7 @@ class TestHarness:
 
     def test_a_run_alone_tells_its_memory_and_its_checked_answer(self):
         instance = Instance("gaussian", 1200, 2, seed=101)
-        found = alone.run("wdist estimate", {}, instance, limit=200)
+        found = alone.run("wdist Discrete", {"engine": "pot"}, instance, limit=200)
         assert found["status"] == "done"
         assert 8 * 1200**2 <= found["memory"] < 60 * 1200**2
         assert found["rss"] > found["memory"]
