@@ -146,7 +146,10 @@ def solve_sparse(
     u, potential = u + middle, potential - middle
     size = a @ np.abs(u) + b @ np.abs(potential) + np.abs(potential).max()
     dual = max(0.0, float(a @ u + b @ potential - SLACK * size))
-    return Solution(coupling, u, potential, max(primal, dual), dual, "sparse", bids), unit
+    excess = max(0.0, dual - primal)  # masses that rounding moved: the truth may be as far on the other side
+    return Solution(
+        coupling, u, potential, dual + excess if excess else primal, dual - excess, "sparse", bids
+    ), unit
 
 
 def _descend(
