@@ -17,12 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wdist.plans.leaves import LEAF, Array, Leaves, nearest
+from wdist.plans.ground import Array
+from wdist.plans.leaves import Leaves
+from wdist.plans.nearest import nearest, room_for
 from wdist.plans.passes import Lists
 
 __all__ = ["FULL", "SOLD", "STOPPED", "Holdings", "auction", "holdings", "sold"]
 
 SOLD, STOPPED, FULL = 0, 1, 2
+ROUNDING = 1e-15
+TINY = 1e-300
 
 
 class Holdings(NamedTuple):
@@ -80,8 +84,7 @@ def auction(
         SOLD, or STOPPED by the flag or at `most` bids, or FULL: more cells are needed.
     """
     n, k = lists.cols.shape
-    count = leaves.top.size
-    bound, rank, room = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
+    room = room_for(leaves)
     queue, waiting = np.arange(n), np.ones(n, np.bool_)
     first, length = 0, n
     while length > 0:
@@ -97,9 +100,10 @@ def auction(
             if least > lists.threshold[i]:  # what it holds is worth that much to it, and it has to look again
                 counts[1] += 1
                 _raise(i, lists.threshold[i] + epsilon, lists, v, demand, held)
+                limit = _worst(i, lists, v)
                 lists.threshold[i] = nearest(
-                    x[i], leaves, v, norm, p, bound, rank, room, lists.cost[i], lists.cols[i]
-                )  # fmt: skip
+                    x[i], leaves, v, norm, p, limit, room, lists.cost[i], lists.cols[i]
+                )
                 for s in range(k):
                     lists.cost[i, s] += v[lists.cols[i, s]]
                 continue
@@ -159,6 +163,16 @@ def _best_two(i: int, lists: Lists, v: Array, demand: Array, held: Holdings) -> 
                     second = cost
             cell = held.after[cell]
     return choice, best, least, second
+
+
+@njit(cache=True, nogil=True)
+def _worst(i: int, lists: Lists, v: Array) -> float:
+    """Largest reduced cost on row i's list, and a little for rounding: all of the list is below it."""
+    worst = -np.inf
+    for s in range(lists.cols.shape[1]):
+        cost, price = lists.cost[i, s], v[lists.cols[i, s]]
+        worst = max(worst, cost - price + ROUNDING * (abs(cost) + abs(price)))
+    return worst + TINY
 
 
 @njit(cache=True, nogil=True)

@@ -16,7 +16,9 @@ import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
-from wdist.plans.leaves import LEAF, SAFE, Array, Leaves, nearest, power, push, replace_top, set_tops
+from wdist.plans.ground import Array, power
+from wdist.plans.leaves import SAFE, Leaves, leaf_width, set_tops
+from wdist.plans.nearest import nearest, push, replace_top, room_for
 
 __all__ = ["Lists", "lists", "transform"]
 
@@ -61,7 +63,7 @@ def _search(
     """`nearest` for all rows: lists whose costs are reduced ones."""
     n, d = x.shape
     out = Lists(np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n))
-    set_tops(leaves, v)  # for the looks that follow too
+    set_tops(leaves, v, norm, p)  # for the looks that follow too
     if norm == 2 and d >= MANY:
         _by_products(x, leaves, v, p, out, pool)
     else:
@@ -72,16 +74,15 @@ def _search(
 def _by_products(x: Array, leaves: Leaves, v: Array, p: float, out: Lists, pool: ThreadPoolExecutor) -> None:
     """Fill `out` slice by slice."""
     (n, d), m = x.shape, len(v)
-    x, y = np.ascontiguousarray(x), np.ascontiguousarray(leaves.points.T)
+    x, y = np.ascontiguousarray(x), leaves.points
     # |x|² and |y|² round by d EPS / 2, 2 x·y by (|x|² + |y|²) d EPS / 2, and the sum of the three by less than 2 EPS
     shrink = 1 - (d + 4) * EPS
     squares_x, squares_y = shrink * np.einsum("ij,ij->i", x, x), shrink * np.einsum("ij,ij->i", y, y)
+    start = np.append(np.arange(0, m, leaf_width(d)), m)
     with threadpool_limits(
         1, "blas"
     ):  # each thread of the pool multiplies for itself: none waits for another
-        _by_slices(
-            _multiply_rows, n, CHUNK // (m * d), pool, x, y, squares_x, squares_y, leaves.start, v, p, out
-        )
+        _by_slices(_multiply_rows, n, CHUNK // (m * d), pool, x, y, squares_x, squares_y, start, v, p, out)
 
 
 def _multiply_rows(first: int, last: int, x: Array, y: Array, *arguments: Any) -> None:
@@ -112,10 +113,9 @@ def _by_slices(
 def _walk_rows(
     first: int, last: int, x: Array, leaves: Leaves, v: Array, norm: float, p: float, out: Lists
 ) -> None:
-    count = leaves.top.size
-    bound, rank, cost = np.empty(count), np.empty(count, np.int64), np.empty(2 * LEAF)
+    room = room_for(leaves)
     for i in range(first, last):
-        out.threshold[i] = nearest(x[i], leaves, v, norm, p, bound, rank, cost, out.cost[i], out.cols[i])
+        out.threshold[i] = nearest(x[i], leaves, v, norm, p, np.inf, room, out.cost[i], out.cols[i])
 
 
 @njit(cache=True, nogil=True)

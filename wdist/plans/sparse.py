@@ -19,7 +19,8 @@ import torch
 
 from wdist.plans.auction import FULL, STOPPED, auction, holdings, sold
 from wdist.plans.dense import Coupling, Solution
-from wdist.plans.leaves import Array, Leaves, as_leaves, leaf_order, pair_costs
+from wdist.plans.ground import Array, pair_costs
+from wdist.plans.leaves import Leaves, as_leaves, leaf_order, set_tops
 from wdist.plans.passes import Lists, lists, transform
 
 __all__ = ["LIST", "solve_sparse"]
@@ -134,8 +135,8 @@ def solve_sparse(
         potential[cols.rows] = v
         if len(cols.rows) < len(y):  # columns without mass: whatever is feasible
             bare = np.flatnonzero(potential == -np.inf)
-            order, start = leaf_order(x)
-            potential[bare] = ground.transform(y[bare], as_leaves(x[order], start), u[order])
+            order = leaf_order(x)
+            potential[bare] = ground.transform(y[bare], as_leaves(x[order]), u[order])
     share = plan.mass / plan.mass.sum()
     coupling = Coupling(rows.rows[plan.rows], cols.rows[plan.cols], share)
     longest = (2.0 * x.shape[1] ** (1 / norm)) ** p
@@ -190,6 +191,7 @@ def _settle(
     epsilon = max(epsilon, _rounding(near, v)) or 1.0  # 1 where all points are one
     while not clock.up:
         held = holdings(m, cells)
+        set_tops(cols.leaves, v, ground.norm, ground.p)
         state = clock.run(
             ground.pool, auction, epsilon, rows.points, cols.leaves, ground.norm, ground.p, near, v,
             rows.mass.copy(), cols.mass.copy(), held, counts, int(counts[0]) + PATIENCE * (n + m),
@@ -241,10 +243,10 @@ def _clouds(x: Array, y: Array, a: Array, b: Array, rows: Array, cols: Array) ->
 
 def _cloud(points: Array, rows: Array, mass: Array) -> _Cloud:
     rows, mass = rows[mass > 0], mass[mass > 0]
-    order, start = leaf_order(points[rows])
+    order = leaf_order(points[rows])
     rows = rows[order]
     chosen = np.ascontiguousarray(points[rows])
-    return _Cloud(rows, chosen, mass[order], as_leaves(chosen, start))
+    return _Cloud(rows, chosen, mass[order], as_leaves(chosen))
 
 
 def _whole(a: Array, b: Array) -> tuple[Array, Array]:
@@ -283,7 +285,7 @@ def _mean_costs(rows: _Cloud, cols: _Cloud, ground: _Ground) -> Array:
 def _spread(x: Array, y: Array, ground: _Ground) -> float:
     """Typical size of the costs less what rows and columns have in common: what a choice of partners is about."""
     i, j = np.divmod(np.arange(len(x) * len(y)), len(y))
-    cost = pair_costs(x, np.ascontiguousarray(y.T), i, j, ground.norm, ground.p).reshape(len(x), len(y))
+    cost = pair_costs(x, y, i, j, ground.norm, ground.p).reshape(len(x), len(y))
     cost = cost - cost.mean(axis=0)
     cost -= cost.mean(axis=1, keepdims=True)
     return float(np.sqrt(np.abs(cost)).mean() ** 2)  # far points hardly count, and it is zero only if all are
