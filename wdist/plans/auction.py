@@ -152,7 +152,6 @@ def _best_two(i: int, lists: Lists, v: Array, demand: Array, held: Holdings) -> 
                 choice, best, least, second = s, -1, cost, least
             elif cost < second:
                 second = cost
-            continue
         cell = held.head[j]
         while cell >= 0:
             if held.row[cell] != i:
