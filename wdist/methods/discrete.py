@@ -24,7 +24,8 @@ from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.plans.bottleneck import bottleneck
 from wdist.plans.dense import ENGINES, Array, Coupling, Solution, solve_power
-from wdist.plans.sparse import LIST, solve_sparse
+from wdist.plans.settle import LIST
+from wdist.plans.sparse import solve_sparse
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng

@@ -1,0 +1,162 @@
+"""One level of a sparse problem: auctions at ever smaller ε, and a network simplex where they turn into wars.
+
+`settle` runs one auction after the other, ε five times smaller each time, until the cost of the coupling is within
+`goal` of what its prices prove. Where masses are uneven, pieces of them change hands over and over at steps of ε;
+in an auction of more than `WAR` bids a point `_on_arcs` takes over: prices as good as that leave each point a
+handful of partners, and POT's network simplex is quick on those alone. All pairs are then searched for reduced costs
+below zero, whose arcs join, until there are none (column generation).
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from typing import Any
+
+import numpy as np
+import ot
+from scipy.sparse import coo_array
+
+from wdist.plans.auction import FULL, SOLD, auction, holdings, sold
+from wdist.plans.clouds import Cloud, Ground, Plan, priced
+from wdist.plans.ground import Array
+from wdist.plans.leaves import set_tops
+from wdist.plans.passes import Lists
+
+__all__ = ["LIST", "Clock", "settle"]
+
+SHRINK = 5.0  # of ε from one auction to the next
+LIST = 16  # columns on a row's list, more where columns outnumber the rows
+ROUNDING = 8 * np.finfo(np.float64).eps
+PATIENCE = 3000  # bids of one auction a point
+WAR = 7  # bids of one auction a point, after the first, from which on the simplex is quicker
+ARCS, MORE = 8, 8
+ROUNDS = 12  # of the simplex
+GLANCE = 0.05  # seconds between looks at the clock
+GRACE = 0.5  # seconds that work has to stop in
+
+
+class Clock:
+    """Runs compiled work on another thread, so that Ctrl-C and the time limit can stop it."""
+
+    def __init__(self, limit: float | None) -> None:
+        self._end = np.inf if limit is None else time.monotonic() + limit
+        self._stop = np.zeros(1, np.int64)
+
+    @property
+    def up(self) -> bool:
+        """Whether time is up."""
+        return time.monotonic() >= self._end
+
+    def run(self, pool: ThreadPoolExecutor, kernel: Callable[..., Any], *arguments: object) -> Any:
+        """Give what `kernel(flag, *arguments)` gives; the flag turns 1 when it shall stop, None if it does not."""
+        job = pool.submit(kernel, self._stop, *arguments)
+        try:
+            while time.monotonic() < self._end + GRACE:
+                try:
+                    return job.result(timeout=GLANCE)
+                except NotYet:
+                    self._stop[0] = self.up
+            return None
+        except BaseException:
+            self._stop[0] = 1
+            raise
+
+
+def settle(
+    rows: Cloud, cols: Cloud, v: Array, ground: Ground, clock: Clock, epsilon: float, goal: float
+) -> tuple[Plan | None, int]:
+    """Find a plan whose cost is within `goal` of what prices v prove, from `epsilon` on; overwrites v.
+
+    Returns:
+        The last plan, better or worse if time ran out, and the number of all bids.
+    """
+    n, m = len(rows), len(cols)
+    plan: Plan | None = None
+    counts = np.zeros(2, np.int64)
+    cells = 3 * (n + m)
+    if clock.up:
+        return plan, 0
+    near = ground.lists(rows.points, cols.leaves, v, min(m, max(LIST, 4 * (-(-m // n)))))
+    epsilon = max(epsilon, _rounding(near, v)) or 1.0  # 1 where all points are one
+    peaceful = True
+    while not clock.up:
+        held, bids = holdings(m, cells), int(counts[0])
+        patience = WAR if peaceful and plan is not None else PATIENCE
+        set_tops(cols.leaves, v, ground.norm, ground.p)
+        state = clock.run(
+            ground.pool, auction, epsilon, rows.points, cols.leaves, ground.norm, ground.p, near, v,
+            rows.mass.copy(), cols.mass.copy(), held, counts, bids + patience * (n + m),
+        )  # fmt: skip
+        if state == FULL:
+            cells *= 2
+        elif state == SOLD:
+            plan = priced(*sold(held), rows, cols, ground)
+            least = max(goal * plan.cost, _rounding(near, v))
+            if epsilon <= least or plan.cost == 0:
+                break
+            epsilon = max(epsilon / SHRINK, least)
+        elif plan is None or not peaceful or clock.up:
+            break
+        else:
+            peaceful = False
+            settled = _on_arcs(rows, cols, v, plan, ground, clock, goal)
+            if settled is not None:
+                plan = settled
+                break
+    return plan, int(counts[0])
+
+
+def _rounding(near: Lists, v: Array) -> float:
+    """An ε that still raises prices: beyond the last digits of costs and prices."""
+    return ROUNDING * float(np.abs(near.cost).max() + np.abs(v).max())
+
+
+def _on_arcs(
+    rows: Cloud, cols: Cloud, v: Array, plan: Plan, ground: Ground, clock: Clock, goal: float
+) -> Plan | None:
+    """The best plan on ever more arcs, from near-optimal prices and a plan; overwrites v, or gives None."""
+    n, m = len(rows), len(cols)
+    a, b, price = rows.share, cols.share, v
+    near = ground.lists(rows.points, cols.leaves, price, min(ARCS, m))
+    u = (near.cost - price[near.cols]).min(axis=1)
+    back = ground.lists(cols.points, rows.leaves, u, min(ARCS, n))
+    arcs = np.unique(np.concatenate([plan.rows * m + plan.cols, *_keys(near, back, m)]))
+    for _ in range(ROUNDS):
+        i, j = np.divmod(arcs, m)
+        reduced = ground.costs(rows.points, cols.points, i, j) - u[i] - price[j]  # small numbers round less
+        found = clock.run(ground.pool, _simplex, a, b, coo_array((reduced, (i, j)), shape=(n, m)))
+        if found is None:
+            return None
+        flow, du, dv = found
+        u, price = u + du, price + dv
+        plan = priced(flow.row.astype(np.int64), flow.col.astype(np.int64), flow.data, rows, cols, ground)
+        near = ground.lists(rows.points, cols.leaves, price, min(MORE, m))
+        slack = near.cost - price[near.cols] - u[:, None]
+        if plan.cost - a @ (u + slack.min(axis=1)) - b @ price <= goal * plan.cost:
+            v[:] = price
+            return plan
+        back = ground.lists(cols.points, rows.leaves, u, min(MORE, n))
+        short = back.cost - u[back.cols] - price[:, None]
+        margin = -slack.min()  # potentials of degenerate plans jump: what is as near is let in too
+        ahead, behind = _keys(near, back, m)
+        arcs = np.union1d(arcs, np.concatenate([ahead[(slack < margin).ravel()], behind[(short < margin).ravel()]]))
+    return None
+
+
+def _keys(near: Lists, back: Lists, m: int) -> tuple[Array, Array]:
+    """Arcs i·m + j of the lists of rows and of columns, (n·k,) and (m·k,)."""
+    ahead = np.arange(len(near.cols))[:, None] * m + near.cols
+    behind = back.cols.astype(np.int64) * m + np.arange(len(back.cols))[:, None]
+    return ahead.ravel(), behind.ravel()
+
+
+def _simplex(flag: Array, a: Array, b: Array, cost: coo_array) -> tuple[coo_array, Array, Array] | None:
+    """Flow of least cost on the arcs given, and its potentials; None where POT warns. It cannot be stopped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        flow, log = ot.emd(a, b, cost, numItermax=np.iinfo(np.int32).max, log=True, center_dual=False)
+    return None if log["warning"] else (flow, log["u"], log["v"])
