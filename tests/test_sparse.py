@@ -19,7 +19,7 @@ from wdist import Bound, Discrete
 from wdist.costs import METRICS
 from wdist.methods import engines
 from wdist.methods.engines import fastest_engine
-from wdist.plans import sparse
+from wdist.plans import clouds, sparse
 from wdist.question import ask
 from wdist.rng import as_rng
 
@@ -183,7 +183,7 @@ class TestHardInput:
         a, b = rng.integers(1, 9, 60), rng.integers(1, 9, 60)
         b[0] += a.sum() - b.sum() if a.sum() > b.sum() else 0
         a[0] += b.sum() - a.sum()
-        whole = sparse._whole(a / a.sum(), b / b.sum())
+        whole = clouds._whole(a / a.sum(), b / b.sum())
         assert whole[0].sum() == whole[1].sum() <= 4 * a.sum()
 
     def test_masses_that_are_almost_multiples_of_a_unit_are_not_taken_for_them(self):
@@ -206,7 +206,7 @@ class TestHardInput:
         assert wdist.estimate(a, b, p=4).value == pytest.approx(7.598e-101, rel=1e-3)
 
     def test_unequal_sizes_are_counted_in_few_units(self):
-        whole = sparse._whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
+        whole = clouds._whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
         assert (whole[0] == 2).all()
         assert (whole[1] == 3).all()
 
@@ -281,8 +281,8 @@ class TestCost:
     def test_rows_bid_some_dozen_times(self, rng, monkeypatch):
         """Counted, not timed: prices of the coarser levels spare most of the bids."""
         n, seen = 2000, []
-        inner = sparse._settle
-        monkeypatch.setattr(sparse, "_settle", lambda *a: (seen.append(inner(*a)), seen[-1])[1])
+        inner = sparse.settle
+        monkeypatch.setattr(sparse, "settle", lambda *a: (seen.append(inner(*a)), seen[-1])[1])
         x, y = rng.standard_normal((n, 16)), 1.3 * rng.standard_normal((n, 16))
         est = wdist.estimate(x, y, p=2, method=SPARSE)
         assert len(seen) == 3

@@ -17,7 +17,6 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 import numpy as np
-import ot
 from scipy.sparse import coo_array
 
 from wdist.plans.auction import FULL, SOLD, auction, holdings, sold
@@ -28,6 +27,7 @@ from wdist.plans.passes import Lists
 
 __all__ = ["LIST", "Clock", "settle"]
 
+NEARLY = 1.001  # the least ε falls with the prices, for ever so long
 SHRINK = 5.0  # of ε from one auction to the next
 LIST = 16  # columns on a row's list, more where columns outnumber the rows
 ROUNDING = 8 * np.finfo(np.float64).eps
@@ -84,23 +84,27 @@ def settle(
     epsilon = max(epsilon, _rounding(near, v)) or 1.0  # 1 where all points are one
     peaceful = True
     while not clock.up:
-        held, bids = holdings(m, cells), int(counts[0])
-        patience = WAR if peaceful and plan is not None else PATIENCE
+        held, bids, before = holdings(m, cells), int(counts[0]), v.copy()
+        patience = WAR if peaceful and (plan is None or epsilon < plan.cost) else PATIENCE
         set_tops(cols.leaves, v, ground.norm, ground.p)
         state = clock.run(
             ground.pool, auction, epsilon, rows.points, cols.leaves, ground.norm, ground.p, near, v,
             rows.mass.copy(), cols.mass.copy(), held, counts, bids + patience * (n + m),
         )  # fmt: skip
-        if state == FULL:
-            cells *= 2
-        elif state == SOLD:
+        if state == SOLD:
             plan = priced(*sold(held), rows, cols, ground)
             least = max(goal * plan.cost, _rounding(near, v))
-            if epsilon <= least or plan.cost == 0:
+            if epsilon <= NEARLY * least or plan.cost == 0:
                 break
             epsilon = max(epsilon / SHRINK, least)
-        elif plan is None or not peaceful or clock.up:
+            continue
+        if state == FULL:
+            cells *= 2
+        elif clock.up or not peaceful:
+            v[:] = before  # those of a broken auction prove less
             break
+        elif plan is None:  # the first ε was too small
+            epsilon *= SHRINK
         else:
             peaceful = False
             settled = _on_arcs(rows, cols, v, plan, ground, clock, goal)
@@ -143,7 +147,9 @@ def _on_arcs(
         short = back.cost - u[back.cols] - price[:, None]
         margin = -slack.min()  # potentials of degenerate plans jump: what is as near is let in too
         ahead, behind = _keys(near, back, m)
-        arcs = np.union1d(arcs, np.concatenate([ahead[(slack < margin).ravel()], behind[(short < margin).ravel()]]))
+        arcs = np.union1d(
+            arcs, np.concatenate([ahead[(slack < margin).ravel()], behind[(short < margin).ravel()]])
+        )
     return None
 
 
@@ -156,7 +162,9 @@ def _keys(near: Lists, back: Lists, m: int) -> tuple[Array, Array]:
 
 def _simplex(flag: Array, a: Array, b: Array, cost: coo_array) -> tuple[coo_array, Array, Array] | None:
     """Flow of least cost on the arcs given, and its potentials; None where POT warns. It cannot be stopped."""
-    with warnings.catch_warnings():
+    import ot  # takes most of a second, and the line needs none of it
+
+    with warnings.catch_warnings():  # what POT warns of is read instead
         warnings.simplefilter("ignore")
         flow, log = ot.emd(a, b, cost, numItermax=np.iinfo(np.int32).max, log=True, center_dual=False)
     return None if log["warning"] else (flow, log["u"], log["v"])

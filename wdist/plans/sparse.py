@@ -57,7 +57,9 @@ def solve_sparse(
         return Solution(turned, *potentials, found.primal, found.dual, found.engine, found.iterations), unit
     unit = max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
     x, y = x / unit, y / unit
-    pool = ThreadPoolExecutor(torch.get_num_threads() + 1)  # one for what cannot be stopped, and is left alone
+    pool = ThreadPoolExecutor(
+        torch.get_num_threads() + 1
+    )  # one for what cannot be stopped, and is left alone
     try:
         ground = Ground(norm, p, pool)
         rows, cols, v, plan, bids = _descend(x, y, a, b, ground, Clock(time_limit), rng)
