@@ -288,7 +288,7 @@ class TestWalks:
 
     def test_a_room_is_used_again(self, rng):
         room = Room()
-        x, y = rng.standard_normal(5000), rng.standard_normal(4000)
+        x, y = rng.standard_normal(50_000), rng.standard_normal(40_000)
         first = line_distance(x, y, 1.0, room=room)
         blocks = {id(block) for block in room._free}
         assert line_distance(x, y, 1.0, room=room) == first
