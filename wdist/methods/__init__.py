@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 from wdist.errors import InputError
@@ -134,6 +135,12 @@ def check_memory(method: Method, question: Question) -> int:
     )
 
 
+@cache
+def _plain(cls: type[Method]) -> Method:
+    """A method with all its options at their defaults, made once."""
+    return cls()
+
+
 def _others(chosen: Method, question: Question) -> tuple[tuple[str, str], ...]:
     """Every other method with why it was not taken."""
     out = []
@@ -141,7 +148,7 @@ def _others(chosen: Method, question: Question) -> tuple[tuple[str, str], ...]:
         if name == chosen.name:
             continue
         if question.sampled or cls.draws is None:
-            reason = cls().refusal(question) or cls.besides
+            reason = _plain(cls).refusal(question) or cls.besides
         else:
             reason = f"it would see only {cls.draws} points drawn from a source"
         out.append((name, reason))

@@ -103,8 +103,8 @@ class Discrete(Method):
                 "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
             )
         stoppable = self.engine == "sparse" or self.time_limit is not None
-        if math.isinf(question.p) and not stoppable:
-            return None
+        if not stoppable and (self.engine == "auto" or math.isinf(question.p)):
+            return None  # "auto" takes an engine that can; which one, is asked when it comes to that
         return engine_refusal(self._engine(question), question)
 
     def memory(self, question: Question) -> int:
