@@ -223,6 +223,39 @@ class TestLimits:
             with pytest.raises(wdist.NotConvergedError):
                 float(est)
 
+    @pytest.mark.parametrize("method", ["auto", "exact", "discrete", Discrete(), SPARSE])
+    def test_a_call_takes_the_limit_too(self, method, rng):
+        x, y = rng.standard_normal((1500, 2)), rng.standard_normal((1500, 2))
+        with pytest.warns(wdist.WdistWarning, match=r"time_limit was 1e-09 s; raise it"):
+            est = wdist.estimate(x, y, method=method, time_limit=1e-9)
+        assert not est.converged
+        assert est.lower <= wdist.estimate(x, y).value <= est.upper
+        with pytest.warns(wdist.WdistWarning, match=r"1 of 1 pairs did not converge"):
+            matrix = wdist.pairwise([x, y], method=method, time_limit=1e-9)
+        assert np.isnan(matrix.values[0, 1])
+        assert (matrix.lower[0, 1], matrix.upper[0, 1]) == (est.lower, est.upper)
+
+    def test_the_line_needs_no_limit(self):
+        assert wdist.estimate([0.0], [2.0], time_limit=1e-9).value == 2
+        assert wdist.pairwise([[0.0], [2.0]], time_limit=1e-9).values[0, 1] == 2
+
+    @pytest.mark.parametrize(
+        ("method", "limit", "said"),
+        [
+            (
+                "sliced", 1.0,
+                "method 'sliced', which would answer, has no time_limit; drop it, or pass method='discrete'",
+            ),
+            (Discrete(time_limit=2.0), 1.0, "time_limit is given to the call and to Discrete; drop one"),
+            ("auto", 0, "time_limit is 0; pass seconds above zero, or None for no limit"),
+            (Discrete(engine="pot"), 1.0, "engine 'pot' cannot be stopped; pass engine='sparse' with time_limit"),
+        ],
+    )  # fmt: skip
+    def test_limits_that_are_refused(self, method, limit, said):
+        with pytest.raises(wdist.InputError) as error:
+            wdist.estimate([[0.0, 0.0]], [[1.0, 1.0]], method=method, time_limit=limit)
+        assert str(error.value) == said
+
     def test_enough_time_changes_nothing(self, rng):
         x, y = rng.standard_normal((100, 2)), rng.standard_normal((100, 2))
         limited = wdist.estimate(x, y, method=Discrete(time_limit=60))

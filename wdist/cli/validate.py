@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from wdist.cli.options import PRINTING, Columns, Header, Json, Key, NormalizeWeights, WeightsA, WeightsB
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import bar, guarded, output, progress
 from wdist.cli.writing import check_folder, write_whole
@@ -36,8 +37,6 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, MASSES, PRINTING = "Reading the files", "Weights", "Printing"
-
 
 def validate(
     a: Annotated[
@@ -53,41 +52,13 @@ def validate(
         float | None, typer.Option(help="Order of the distance: a number >= 1.", show_default="1 and 2")
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the directions of the slices.")] = 0,
-    weights_a: Annotated[
-        Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
-    ] = None,
-    weights_b: Annotated[
-        Path | None, typer.Option(help="File of the masses of B.", rich_help_panel=MASSES)
-    ] = None,
-    normalize_weights: Annotated[
-        bool,
-        typer.Option("--normalize-weights", help="Divide the masses by their sum.", rich_help_panel=MASSES),
-    ] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME",
-            help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    weights_a: WeightsA = None,
+    weights_b: WeightsB = None,
+    normalize_weights: NormalizeWeights = False,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
+    as_json: Json = False,
     out: Annotated[
         Path | None,
         typer.Option(

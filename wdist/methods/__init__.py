@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from wdist.methods.max_sliced import MaxSliced
 from wdist.methods.method import Method
 from wdist.methods.sinkhorn import Sinkhorn
 from wdist.methods.sliced import Sliced
+from wdist.options import check_positive
 from wdist.question import Question
 from wdist.result import Choice, Target
 
@@ -36,6 +38,7 @@ __all__ = [
     "Sliced",
     "check_memory",
     "choose",
+    "limited",
     "named",
 ]
 
@@ -110,6 +113,22 @@ def named(method: str | Method, question: Question) -> tuple[Method, Choice]:
             f"method is {shown}; choose auto, exact, {', '.join(METHODS)}, or pass a wdist method object"
         )
     return chosen, Choice(rule if rule.endswith(".") else f"{rule}.", 0, _others(chosen, question))
+
+
+def limited(method: Method, seconds: float | None) -> Method:
+    """Put a time limit on a method; the line needs none, and others that cannot be stopped refuse it."""
+    if seconds is None:
+        return method
+    check_positive("time_limit", seconds, "pass seconds above zero, or None for no limit")
+    if isinstance(method, Line):
+        return method
+    if not isinstance(method, Discrete):
+        raise InputError(
+            f"method {method.name!r}, which would answer, has no time_limit; drop it, or pass method='discrete'"
+        )
+    if method.time_limit is not None:
+        raise InputError("time_limit is given to the call and to Discrete; drop one")
+    return dataclasses.replace(method, time_limit=seconds)
 
 
 def check_memory(method: Method, question: Question) -> int:
