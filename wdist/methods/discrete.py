@@ -254,8 +254,10 @@ def emd(
 
 def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, *, p: float, metric: str) -> Tensor:
     """One problem: (n, d), (m, d), (n,), (m,) -> 0-d."""
-    sides = (Samples(points.detach(), w.detach(), bool((w == w[0]).all())) for points, w in ((x, a), (y, b)))
-    found, scale = Discrete().solve(Question(*sides, p=p, metric=metric))
+    first, second = (
+        Samples(points.detach(), w.detach(), bool((w == w[0]).all())) for points, w in ((x, a), (y, b))
+    )
+    found, scale = Discrete().solve(Question(first, second, p, metric))
     lower, upper = _bracket(found, scale, p)
     if _gap(lower, upper) > GAP:
         raise NotConvergedError(f"the certificate leaves {lower:.9g} <= W{p:g} <= {upper:.9g}")
