@@ -359,7 +359,7 @@ def test_shared_options_are_spelled_alike(command):
         "header",
         "as_json",
     }
-    own = {"validate": {"p", "seed"}}.get(command, set())
+    own = {"validate": {"p", "seed", "time_limit"}}.get(command, set())
     notes = importlib.import_module(f"wdist.cli.{command}").__dict__[command].__annotations__
     spelled = {name for name, note in notes.items() if "Annotated" in note}
     assert spelled & (shared - own) == set()
