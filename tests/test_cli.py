@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import importlib
 import json
 import shlex
 import subprocess
@@ -125,14 +126,14 @@ def test_every_option_reaches_the_call(nile, monkeypatch):
     monkeypatch.setattr(wdist, "estimate", spy)
     answer(
         "a.npy b.npy --p inf --method sliced --metric chebyshev --target population --confidence 0.8 "
-        "--seed 7 --device cpu --weights-a a.npy --weights-b b.npy --normalize-weights"
+        "--seed 7 --device cpu --time-limit 9 --weights-a a.npy --weights-b b.npy --normalize-weights"
     )
     np.testing.assert_array_equal(seen.pop("weights_a"), nile.a)
     np.testing.assert_array_equal(seen.pop("weights_b"), nile.b)
     assert callable(seen.pop("progress"))
     assert seen == {
         "p": float("inf"), "method": "sliced", "metric": "chebyshev", "target": "population",
-        "confidence": 0.8, "seed": 7, "device": "cpu", "normalize_weights": True,
+        "confidence": 0.8, "seed": 7, "device": "cpu", "time_limit": 9.0, "normalize_weights": True,
     }  # fmt: skip
 
 
@@ -322,6 +323,47 @@ def test_options_that_say_nothing_are_refused(nile):
     assert refusal("a.npy b.npy --header").startswith("--header and --no-header are for .csv and .tsv")
     assert refusal("a.npy b.npy --weights-column w").startswith("--weights-column needs a file of weights")
     assert refusal("a.npy b.npy --key x").startswith("key='x' is for .npz files, not for a.npy; drop it")
+
+
+@pytest.mark.parametrize("command", ["estimate", "pairwise"])
+def test_a_time_limit_ends_in_code_1_with_the_bracket(command, tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    x, y = rng.standard_normal((1500, 2)), rng.standard_normal((1500, 2))
+    np.save("a.npy", x)
+    np.save("b.npy", y)
+    with pytest.warns(WdistWarning):
+        est = wdist.estimate(x, y, time_limit=1e-9)
+    result = run(f"{command} a.npy b.npy --time-limit 1e-9")
+    assert result.exit_code == 1
+    assert "did not converge" in result.stderr
+    digits = {"estimate": ".10g", "pairwise": ".4g"}[command]
+    assert format(est.lower, digits) in result.stdout
+    assert format(est.upper, digits) in result.stdout
+    assert run(f"{command} a.npy b.npy --time-limit 600").exit_code == 0
+    assert run(f"{command} a.npy b.npy --time-limit 0").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["estimate", "pairwise", "validate"])
+def test_shared_options_are_spelled_alike(command):
+    """Each is one annotation, imported; what a command spells for itself, no other has."""
+    shared = {
+        "p",
+        "method",
+        "metric",
+        "target",
+        "seed",
+        "device",
+        "time_limit",
+        "column",
+        "key",
+        "header",
+        "as_json",
+    }
+    own = {"validate": {"p", "seed", "time_limit"}}.get(command, set())
+    notes = importlib.import_module(f"wdist.cli.{command}").__dict__[command].__annotations__
+    spelled = {name for name, note in notes.items() if "Annotated" in note}
+    assert spelled & (shared - own) == set()
+    assert {"column", "key", "header", "as_json"} <= set(notes)
 
 
 def test_an_answer_that_did_not_converge_ends_in_code_1_with_its_bracket(nile, monkeypatch):

@@ -2,6 +2,10 @@
 
 import itertools
 import math
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import ot
@@ -12,8 +16,9 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 import wdist
-from wdist import Bound, Discrete
+from wdist import Bound, Discrete, NotConvergedError
 from wdist.functional import emd
+from wdist.methods import discrete
 from wdist.plans import dense
 
 ENOUGH = 10**7
@@ -191,6 +196,38 @@ class TestBottleneck:
         assert values == sorted(values)
 
 
+class TestInterrupts:
+    def test_ctrl_c_does_not_wait_for_the_network_simplex(self):
+        """Nothing stops POT's solver, which takes seconds here: it is left behind, and its thread keeps nobody."""
+        code = (
+            "import numpy as np, ot, signal, time, wdist\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where a shell runs us behind
+            "real = ot.emd\n"
+            "def emd(*a, **o):\n"
+            "    print('ready', flush=True)\n"
+            "    while True: real(*a, **o)\n"
+            "ot.emd = emd\n"
+            "x = np.random.default_rng(0).standard_normal((2, 4000, 2))\n"
+            "try: wdist.pairwise(list(x), method=wdist.Discrete(engine='pot'))\n"
+            "except KeyboardInterrupt: print('heard', flush=True)\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout.readline() == "ready\n"
+            time.sleep(0.2)
+            start = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            assert run.stdout.readline() == "heard\n"
+            assert time.monotonic() - start < 1
+            assert run.wait() == 0
+
+    @pytest.mark.parametrize("engine", ["pot", "scipy"])
+    def test_what_a_solver_raises_is_raised(self, engine, monkeypatch):
+        for module, name in ((ot, "emd"), (dense, "linear_sum_assignment")):
+            monkeypatch.setattr(module, name, lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            wdist.estimate([[0.0, 1.0]], [[1.0, 1.0]], method=Discrete(engine=engine))
+
+
 class TestKernel:
     @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
     @pytest.mark.parametrize("metric", ["euclidean", "cityblock"])
@@ -228,6 +265,56 @@ class TestKernel:
             emd(x, y, p=2).square().backward()
             optimizer.step()
         assert float(emd(x.detach(), y, p=2)) < 0.05 * start
+
+    @pytest.mark.parametrize("metric", ["euclidean", "cityblock", "chebyshev"])
+    @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+    def test_engines_agree_in_value_and_gradient(self, p, metric, rng, monkeypatch):
+        clouds = rng.standard_normal((70, 3)), rng.standard_normal((50, 3)) + 0.4
+        weights = rng.random(70) + 0.1, rng.random(50) + 0.1
+        found = {}
+        for engine in ("sparse", "pot"):
+            asked = []
+            monkeypatch.setattr(
+                discrete, "fastest_engine", lambda _, e=engine, asked=asked: asked.append(e) or e
+            )
+            leaves = [torch.tensor(t, requires_grad=True) for t in (*clouds, *weights)]
+            x, y, wx, wy = leaves
+            value = emd(x, y, p=p, metric=metric, weights_x=wx, weights_y=wy)
+            value.backward()
+            found[engine] = [value.detach(), *(leaf.grad for leaf in leaves)]
+            assert asked == [engine]
+        for ours, theirs in zip(found["sparse"], found["pot"], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
+        assert all(grad.abs().max() > 1e-3 for grad in found["sparse"])
+
+    def test_an_assignment_in_single_precision_has_the_gradient_of_the_plan(self, rng):
+        x = torch.tensor(rng.standard_normal((300, 2)), dtype=torch.float32, requires_grad=True)
+        y = torch.tensor(rng.standard_normal((300, 2)), dtype=torch.float32)
+        value = emd(x, y, p=2)
+        value.backward()
+        plan = wdist.estimate(x.detach(), y, p=2, method="discrete").detail.plan
+        moved = torch.zeros_like(x.detach())
+        moved[plan.rows] = x.detach()[plan.rows] - y[plan.cols]
+        torch.testing.assert_close(x.grad, moved / (300 * value.detach()))
+
+    def test_where_the_sparse_engine_serves_there_is_no_matrix(self, rng, monkeypatch):
+        monkeypatch.setattr(discrete, "_cost", None)
+        x, y = (torch.tensor(rng.standard_normal((1000, 2)), requires_grad=True) for _ in range(2))
+        value = emd(x, y, p=2)
+        value.backward()
+        assert value.item() == pytest.approx(wdist.estimate(x, y, p=2).value, rel=1e-12)
+        assert x.grad.sum(dim=0).numpy() == pytest.approx(-y.grad.sum(dim=0).numpy(), abs=1e-12)
+
+    def test_what_the_sparse_engine_cannot_certify_the_network_simplex_does(self, rng, monkeypatch):
+        monkeypatch.setattr(discrete, "fastest_engine", lambda _: "sparse")
+        x, y = (torch.tensor(rng.standard_normal((40, 2))) for _ in range(2))
+        exact = emd(x, y, p=2)
+        rough = discrete.solve_sparse
+        monkeypatch.setattr(discrete, "solve_sparse", lambda *a, **o: rough(*a, **{**o, "time_limit": 1e-9}))
+        assert float(emd(x, y, p=2)) == pytest.approx(float(exact), rel=1e-9)
+        monkeypatch.setattr(discrete, "available_bytes", lambda: 0)
+        with pytest.raises(NotConvergedError, match=r"the certificate leaves .* <= W2 <= "):
+            emd(x, y, p=2)
 
     def test_inf_is_refused(self):
         with pytest.raises(wdist.InputError, match="finite p only"):

@@ -288,7 +288,7 @@ class TestWalks:
 
     def test_a_room_is_used_again(self, rng):
         room = Room()
-        x, y = rng.standard_normal(5000), rng.standard_normal(4000)
+        x, y = rng.standard_normal(50_000), rng.standard_normal(40_000)
         first = line_distance(x, y, 1.0, room=room)
         blocks = {id(block) for block in room._free}
         assert line_distance(x, y, 1.0, room=room) == first
@@ -299,7 +299,8 @@ class TestWalks:
 def test_an_interrupt_is_heard_within_a_second(tmp_path):
     """Ctrl-C in the middle of ten million points, sorted with their masses and raised to an odd power."""
     code = (
-        "import numpy as np, time\n"
+        "import numpy as np, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where a shell runs us behind
         "from wdist.plans.line import line_distance\n"
         "x = np.random.default_rng(0).standard_normal(10**7)\n"
         "w = np.full(x.size, 1e-7)\n"

@@ -1,7 +1,10 @@
 """The border from inside: what holds the same numbers is the same measure, neither copied nor changed."""
 
 import collections
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -355,3 +358,21 @@ def test_reading_warns_of_nothing(tmp_path):
         warnings.simplefilter("error")
         for held in (*COLUMNS.values(), *PLANES.values(), mapped(tmp_path)):
             as_samples(held)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads where Linux lists them")
+def test_the_border_wakes_no_second_thread():
+    """A pool that waits for its next piece of work takes more time than all that the border does."""
+    code = (
+        "import numpy as np, os, torch\n"
+        "from wdist.measures import as_samples\n"
+        "torch.set_num_threads(2)\n"
+        "x, w = np.linspace(0, 1, 10**6), np.full(10**6, 1e-6)\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "as_samples(x), as_samples(x, w)\n"
+        "print(len(os.listdir('/proc/self/task')) - before)\n"
+        "torch.ones(10**6).aminmax()\n"
+        "print(len(os.listdir('/proc/self/task')) - before)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["0", "1"]

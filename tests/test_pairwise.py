@@ -294,7 +294,7 @@ def test_json_has_no_nan(clouds, unfinished):
         ),
         (
             {"samples": [[0.0]], "others": [[2.0], [5.0]]},
-            "W1 from 1 samples to 2 others: 2 distances from 2 to 5",
+            "W1 from 1 sample to 2 others: 2 distances from 2 to 5",
         ),
         ({"samples": [[0.0]]}, "W1 between one sample and itself: 0"),
         (

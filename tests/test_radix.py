@@ -1,4 +1,4 @@
-"""The compiled sort: every float in its place, with its mass, whatever the bits have in common."""
+"""The compiled sorts: every float in its place, with its mass, whatever the values have in common."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from wdist.plans import radix
+from wdist.plans.buckets import MOVES, bucket_sort, mend
 from wdist.plans.radix import sort_line, sort_weighted
 from wdist.plans.room import Room
 
@@ -39,6 +40,20 @@ def families(rng, dtype):
     }
 
 
+@pytest.fixture
+def digits_only(monkeypatch):
+    """Leave every sort to the digits, also those that buckets are quicker for."""
+    monkeypatch.setattr(radix, "BUCKETS", range(0))
+    monkeypatch.setattr(radix, "BUCKETS_WEIGHTED", range(0))
+
+
+@pytest.fixture(params=["digits", "buckets first"])
+def either_way(request):
+    if request.param == "digits":
+        request.getfixturevalue("digits_only")
+
+
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", families(np.random.default_rng(0), np.float64))
 def test_it_sorts_as_numpy_does(name, dtype, rng):
@@ -59,14 +74,46 @@ def test_it_sorts_as_numpy_does(name, dtype, rng):
     np.testing.assert_array_equal(x, before)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["normal", "cauchy", "lattice", "duplicates", "huge", "strided"])
+def test_buckets_suffice_for_all_but_clusters(name, dtype, rng):
+    x = families(rng, dtype)[name].astype(dtype)
+    points, order, done = bucket_sort(x, np.arange(float(N)))
+    assert done
+    np.testing.assert_array_equal(points, np.sort(x))
+    np.testing.assert_array_equal(order, np.argsort(x, kind="stable"))
+
+
+def test_buckets_give_up_on_clusters_and_equal_points(rng):
+    clusters = np.repeat([0.0, 1.0, 2.0], N)[rng.permutation(3 * N)] + 1e-9 * rng.random(3 * N)
+    assert not bucket_sort(clusters, np.empty(0))[2]
+    np.testing.assert_array_equal(sort_line(clusters), np.sort(clusters))
+    assert not bucket_sort(np.zeros(N), np.empty(0))[2]
+
+
+def test_insertion_stops_at_its_budget(rng):
+    x = np.arange(100.0)[::-1].copy()
+    assert not mend(x.copy(), x.copy(), 100 * MOVES)
+    order = np.arange(100.0)
+    assert mend(x, order, 99 * 100 // 2)
+    np.testing.assert_array_equal(x, np.arange(100.0))
+    np.testing.assert_array_equal(order, np.arange(100.0)[::-1])
+
+
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.float64, st.integers(2, 60), elements=st.floats(allow_nan=False, allow_infinity=False)))
 def test_it_sorts_any_finite_floats(x):
     points, masses = radix._radix_sort(x, np.arange(x.size, dtype=float), Room())
     np.testing.assert_array_equal(points, np.sort(x))
     np.testing.assert_array_equal(x[masses.astype(int)], points)
+    in_range = x[np.abs(x) <= 1e300]  # the border's limit
+    points, masses, done = bucket_sort(in_range, np.arange(in_range.size, dtype=float))
+    if done:
+        np.testing.assert_array_equal(points, np.sort(in_range))
+        np.testing.assert_array_equal(in_range[masses.astype(int)], points)
 
 
+@pytest.mark.usefixtures("digits_only")
 def test_large_samples_go_pass_by_pass(rng, monkeypatch):
     """Beyond AT_ONCE points no compiled call does the whole, so that an interrupt is heard: the same result."""
     monkeypatch.setattr(radix, "AT_ONCE", 1000)
@@ -86,6 +133,7 @@ def test_large_samples_go_pass_by_pass(rng, monkeypatch):
     ]  # 25 of 64 bits tell 20 000 points apart; the rest is mended by insertion
 
 
+@pytest.mark.usefixtures("digits_only")
 def test_crowded_values_are_sorted_by_every_digit(monkeypatch, rng):
     monkeypatch.setattr(radix, "AT_ONCE", 0)
     passes = []
@@ -101,11 +149,13 @@ def test_crowded_values_are_sorted_by_every_digit(monkeypatch, rng):
 
 def test_small_samples_are_left_to_numpy(monkeypatch, rng):
     monkeypatch.setattr(radix, "_radix_sort", None)
-    x = rng.standard_normal(100)
+    monkeypatch.setattr(radix, "bucket_sort", None)
+    x = rng.standard_normal(60)
     np.testing.assert_array_equal(sort_line(x), np.sort(x))
     np.testing.assert_array_equal(sort_weighted(x, x)[1], np.sort(x))
 
 
+@pytest.mark.usefixtures("digits_only")
 def test_a_room_hands_its_memory_on(rng):
     room = Room()
     x = rng.standard_normal(N)

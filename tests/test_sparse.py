@@ -19,7 +19,8 @@ from wdist import Bound, Discrete
 from wdist.costs import METRICS
 from wdist.methods import engines
 from wdist.methods.engines import fastest_engine
-from wdist.plans import clouds, sparse
+from wdist.plans import sparse
+from wdist.plans.clouds import _whole
 from wdist.question import ask
 from wdist.rng import as_rng
 
@@ -183,7 +184,7 @@ class TestHardInput:
         a, b = rng.integers(1, 9, 60), rng.integers(1, 9, 60)
         b[0] += a.sum() - b.sum() if a.sum() > b.sum() else 0
         a[0] += b.sum() - a.sum()
-        whole = clouds._whole(a / a.sum(), b / b.sum())
+        whole = _whole(a / a.sum(), b / b.sum())
         assert whole[0].sum() == whole[1].sum() <= 4 * a.sum()
 
     def test_masses_that_are_almost_multiples_of_a_unit_are_not_taken_for_them(self):
@@ -206,7 +207,7 @@ class TestHardInput:
         assert wdist.estimate(a, b, p=4).value == pytest.approx(7.598e-101, rel=1e-3)
 
     def test_unequal_sizes_are_counted_in_few_units(self):
-        whole = clouds._whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
+        whole = _whole(np.full(30, 1 / 30), np.full(20, 1 / 20))
         assert (whole[0] == 2).all()
         assert (whole[1] == 3).all()
 
@@ -222,6 +223,39 @@ class TestLimits:
             assert 0 < est.lower <= exact <= est.upper < 20 * exact
             with pytest.raises(wdist.NotConvergedError):
                 float(est)
+
+    @pytest.mark.parametrize("method", ["auto", "exact", "discrete", Discrete(), SPARSE])
+    def test_a_call_takes_the_limit_too(self, method, rng):
+        x, y = rng.standard_normal((1500, 2)), rng.standard_normal((1500, 2))
+        with pytest.warns(wdist.WdistWarning, match=r"time_limit was 1e-09 s; raise it"):
+            est = wdist.estimate(x, y, method=method, time_limit=1e-9)
+        assert not est.converged
+        assert est.lower <= wdist.estimate(x, y).value <= est.upper
+        with pytest.warns(wdist.WdistWarning, match=r"1 of 1 pairs did not converge"):
+            matrix = wdist.pairwise([x, y], method=method, time_limit=1e-9)
+        assert np.isnan(matrix.values[0, 1])
+        assert (matrix.lower[0, 1], matrix.upper[0, 1]) == (est.lower, est.upper)
+
+    def test_the_line_needs_no_limit(self):
+        assert wdist.estimate([0.0], [2.0], time_limit=1e-9).value == 2
+        assert wdist.pairwise([[0.0], [2.0]], time_limit=1e-9).values[0, 1] == 2
+
+    @pytest.mark.parametrize(
+        ("method", "limit", "said"),
+        [
+            (
+                "sliced", 1.0,
+                "method 'sliced', which would answer, has no time_limit; drop it, or pass method='discrete'",
+            ),
+            (Discrete(time_limit=2.0), 1.0, "time_limit is given to the call and to Discrete; drop one"),
+            ("auto", 0, "time_limit is 0; pass seconds above zero, or None for no limit"),
+            (Discrete(engine="pot"), 1.0, "engine 'pot' cannot be stopped; pass engine='sparse' with time_limit"),
+        ],
+    )  # fmt: skip
+    def test_limits_that_are_refused(self, method, limit, said):
+        with pytest.raises(wdist.InputError) as error:
+            wdist.estimate([[0.0, 0.0]], [[1.0, 1.0]], method=method, time_limit=limit)
+        assert str(error.value) == said
 
     def test_enough_time_changes_nothing(self, rng):
         x, y = rng.standard_normal((100, 2)), rng.standard_normal((100, 2))

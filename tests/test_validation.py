@@ -3,8 +3,10 @@
 import importlib
 import json
 import math
+import os
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import ot
@@ -20,6 +22,7 @@ from wdist.errors import NotConvergedError
 from wdist.question import ask
 from wdist.rng import as_rng
 from wdist.validation import Row, ValidationReport, Verdict
+from wdist.validation.asking import Asker
 from wdist.validation.metering import metered
 from wdist.validation.peers import PEERS, Peer, Reference
 from wdist.validation.peers.peer import check_marginals
@@ -27,6 +30,7 @@ from wdist.validation.problem import pose
 from wdist.validation.quantities import DIVERGENCE, ENTROPIC, EXACT, GAUSSIAN, QUANTITIES, SLICED
 
 comparison = importlib.import_module("wdist.validation.comparison")
+validate = partial(wdist.validate, time_limit=None)  # in this process, where peers can be put out of order
 A, B = [0.0, 1.0, 3.0], [5.0, 6.0, 8.0]
 INSTALLED = [peer for peer in PEERS if peer.installed()]
 
@@ -123,14 +127,14 @@ def row(report, call):
 
 
 def test_all_is_well(at_hand):
-    report = wdist.validate(A, B)
+    report = validate(A, B)
     assert report.agrees
     assert {row.verdict for row in report.rows} == {Verdict.AGREES}
     assert {row.quantity for row in report.rows} == {
         *("W1", "W2", "entropic OT_ε", "entropic OT_ε^(1/2)", "sliced W1", "sliced W2", "Gaussian W2"),
         *("Sinkhorn divergence S_ε", "Sinkhorn divergence S_ε^(1/2)"),
     }
-    found = row(wdist.validate(A, B, p=1), "scipy.stats.wasserstein_distance")
+    found = row(validate(A, B, p=1), "scipy.stats.wasserstein_distance")
     assert (found.ours, found.reference, found.difference) == (5, 5, 0)
     assert found.seconds > 0
     assert found.seconds_ours > 0
@@ -147,7 +151,7 @@ def test_all_is_well(at_hand):
 def test_a_peer_that_is_one_percent_off_is_found_out(at_hand, monkeypatch, module, name, call):
     real = getattr(module, name)
     monkeypatch.setattr(module, name, lambda *a, **o: 1.01 * real(*a, **o))
-    report = wdist.validate(A, B, p=1)
+    report = validate(A, B, p=1)
     found = row(report, call)
     assert found.verdict is Verdict.DISAGREES
     assert found.difference == pytest.approx(1 - 1 / 1.01)
@@ -166,7 +170,7 @@ def test_wdist_one_percent_off_is_found_out(at_hand, monkeypatch):
         )
 
     monkeypatch.setattr(wdist.Line, "estimate", off)
-    report = wdist.validate(A, B, p=1)
+    report = validate(A, B, p=1)
     assert report.counts[Verdict.DISAGREES] == 5  # each of the references on the line
 
 
@@ -174,7 +178,7 @@ def test_a_network_simplex_out_of_iterations_is_refused(at_hand, monkeypatch, rn
     from wdist.validation.peers import pot
 
     monkeypatch.setattr(pot, "PIVOTS", 3)
-    report = wdist.validate(rng.normal(size=(30, 2)), rng.normal(size=(30, 2)), p=1)
+    report = validate(rng.normal(size=(30, 2)), rng.normal(size=(30, 2)), p=1)
     found = row(report, "ot.emd2")
     assert found.verdict is Verdict.UNCONVERGED
     assert found.reference is None
@@ -187,7 +191,7 @@ def test_sinkhorn_out_of_steps_is_refused(at_hand, monkeypatch, rng):
     from wdist.validation.peers import pot
 
     monkeypatch.setattr(pot, "STEPS", 1)
-    report = wdist.validate(rng.normal(size=(30, 2)), rng.normal(size=(20, 2)), p=1)
+    report = validate(rng.normal(size=(30, 2)), rng.normal(size=(20, 2)), p=1)
     found = row(report, "ot.bregman.sinkhorn_log")
     assert (found.verdict, found.reference) == (Verdict.UNCONVERGED, None)
     assert re.fullmatch(r"its plan misplaces 0\.\d+ of the mass, more than 2e-05", found.reason)
@@ -210,14 +214,42 @@ def one_peer(monkeypatch, answer, **options):
 
 def test_a_peer_that_fails_does_not_take_the_report_down(monkeypatch):
     one_peer(monkeypatch, lambda _: 1 / 0)
-    report = wdist.validate(A, B, p=1)
+    report = validate(A, B, p=1)
     assert [(row.verdict, row.reason) for row in report.rows] == [
         (Verdict.FAILED, "ZeroDivisionError: division by zero")
     ]
     assert not report.agrees  # nothing was compared
     one_peer(monkeypatch, lambda _: math.nan)
-    (found,) = wdist.validate(A, B, p=1).rows
+    (found,) = validate(A, B, p=1).rows
     assert (found.verdict, found.reference, found.reason) == (Verdict.FAILED, None, "it returned nan")
+
+
+def test_a_peer_that_runs_over_is_stopped_and_the_next_one_asked(monkeypatch):
+    def endless(_):
+        while True:
+            pass
+
+    late = Reference("mock.late", EXACT, endless)
+    wrong = Reference("mock.wrong", EXACT, lambda _: 1 / 0)
+    good = Reference("mock.good", EXACT, lambda problem: 5 / problem.unit)
+    monkeypatch.setattr(comparison, "PEERS", (Peer("Mock", "numpy", "numpy", (late, wrong, good)),))
+    report = wdist.validate(A, B, p=1, time_limit=0.7)
+    stopped, failed, answered = report.rows
+    assert (stopped.verdict, stopped.seconds, stopped.reason) == (Verdict.STOPPED, 0.7, "no answer in 700 ms")
+    assert (failed.verdict, failed.reason) == (Verdict.FAILED, "ZeroDivisionError: division by zero")
+    assert (answered.verdict, answered.reference) == (Verdict.AGREES, 5.0)
+    assert report.agrees
+
+
+@pytest.mark.slow
+def test_a_peer_whose_process_dies_has_failed_and_the_next_one_is_asked(monkeypatch):
+    dead = Reference("mock.dead", EXACT, lambda _: os._exit(1))
+    good = Reference("mock.good", EXACT, lambda problem: 5 / problem.unit)
+    monkeypatch.setattr(comparison, "PEERS", (Peer("Mock", "numpy", "numpy", (dead, good)),))
+    died, answered = wdist.validate(A, B, p=1).rows
+    assert (died.verdict, died.reference) == (Verdict.FAILED, None)
+    assert "Terminated" in died.reason
+    assert answered.verdict is Verdict.AGREES
 
 
 def test_a_check_after_the_answer_refuses_it(monkeypatch):
@@ -225,13 +257,13 @@ def test_a_check_after_the_answer_refuses_it(monkeypatch):
         raise NotConvergedError("no")
 
     one_peer(monkeypatch, lambda _: 5.0, check=refuse)
-    (found,) = wdist.validate(A, B, p=1).rows
+    (found,) = validate(A, B, p=1).rows
     assert (found.verdict, found.reference, found.reason) == (Verdict.UNCONVERGED, None, "no")
 
 
 def test_what_is_too_large_is_not_asked(monkeypatch):
     one_peer(monkeypatch, lambda _: 1 / 0, most_pairs=8)
-    (found,) = wdist.validate(A, B, p=1).rows
+    (found,) = validate(A, B, p=1).rows
     assert (found.verdict, found.ours) == (Verdict.TOO_LARGE, None)
     assert found.reason == "9 pairs of points, and it is asked at most 8"
 
@@ -239,21 +271,21 @@ def test_what_is_too_large_is_not_asked(monkeypatch):
 def test_wdist_unconverged_is_no_agreement(at_hand, monkeypatch):
     hasty = wdist.Sinkhorn(max_iter=1)
     monkeypatch.setattr("wdist.validation.quantities._solver", lambda _: hasty)
-    report = wdist.validate([0.0, 1.0, 5.0], [2.0, 3.0, 4.0, 9.0], p=1)
+    report = validate([0.0, 1.0, 5.0], [2.0, 3.0, 4.0, 9.0], p=1)
     assert not report.agrees
     assert row(report, "ot.bregman.sinkhorn_log").verdict is Verdict.OURS_UNCONVERGED
 
 
 def test_single_precision_has_its_own_tolerance(at_hand, rng):
     x, y = (torch.from_numpy(rng.normal(size=(40, 3))).float() for _ in range(2))
-    report = wdist.validate(x, y, p=2)
+    report = validate(x, y, p=2)
     assert report.agrees
     assert row(report, "ot.sliced_wasserstein_distance").tolerance == 1e-5
     assert row(report, "ot.emd2").tolerance == 1e-9
 
 
 def test_equal_samples_agree_at_zero(at_hand):
-    assert wdist.validate([[0.0, 1.0], [2.0, 3.0]], [[0.0, 1.0], [2.0, 3.0]]).agrees
+    assert validate([[0.0, 1.0], [2.0, 3.0]], [[0.0, 1.0], [2.0, 3.0]]).agrees
 
 
 # --- the report ----------------------------------------------------------------------------------------------
@@ -262,14 +294,14 @@ def test_equal_samples_agree_at_zero(at_hand):
 def test_a_peer_that_is_absent_is_said_to_be(monkeypatch):
     absent = Peer("Absent", "no-such-package", "no_such_module", PEERS[1].references)
     monkeypatch.setattr(comparison, "PEERS", (PEERS[0], absent))
-    report = wdist.validate(A, B, p=1)
+    report = validate(A, B, p=1)
     assert {row.peer for row in report.rows} == {"SciPy"}
     assert "Absent not installed" in report.to_markdown()
     assert report.to_dict()["peers"][1] == {"name": "Absent", "version": None}
 
 
 def test_its_json_has_every_field(at_hand):
-    told = json.loads(json.dumps(wdist.validate(A, B, p=2).to_dict(), allow_nan=False))
+    told = json.loads(json.dumps(validate(A, B, p=2).to_dict(), allow_nan=False))
     assert set(told) == {"agrees", "counts", "peers", "environment", "measured", "rows"}
     assert set(told["rows"][0]) == set(Row.__dataclass_fields__)
     assert told["agrees"] is True
@@ -279,14 +311,14 @@ def test_its_json_has_every_field(at_hand):
 
 
 def test_its_page(at_hand):
-    page = wdist.validate(A, B, p=1).to_markdown()
+    page = validate(A, B, p=1).to_markdown()
     assert page.startswith(
         "# wdist beside its peers\n\n8 comparisons: 8 agrees; largest relative difference "
     )
     lines = [
         line for line in page.splitlines() if line.startswith("| W1 | scipy.stats.wasserstein_distance |")
     ]
-    assert lines[0].split(" | ")[2:7] == ["5", "5", "0.0e+00", "1e-09", "agrees"]
+    assert lines[0].split(" | ")[2:6] == ["5", "5", "1e-09", "agrees: 0.0e+00"]
     assert len({line.count(" | ") for line in page.splitlines() if line.startswith("|")}) == 1
 
 
@@ -298,7 +330,7 @@ def test_a_report_of_nothing_agrees_on_nothing():
 
 def test_progress_counts_the_rows(at_hand):
     seen = []
-    report = wdist.validate(A, B, p=2, progress=lambda done, count: seen.append((done, count)))
+    report = validate(A, B, p=2, progress=lambda done, count: seen.append((done, count)))
     assert seen == [(k + 1, len(report.rows)) for k in range(len(report.rows))]
 
 
@@ -322,12 +354,12 @@ def test_memory_is_the_peak_above_what_was_there():
 )
 def test_a_bad_request(ask, text):
     with pytest.raises(InputError, match=re.escape(text)):
-        wdist.validate(**ask)
+        validate(**ask)
 
 
 @pytest.mark.slow
 def test_wdist_agrees_with_every_peer_on_the_bundled_samples():
-    report = wdist.validate()
+    report = validate()
     assert report.agrees, repr(report)
     assert report.counts[Verdict.AGREES] > 80
 
@@ -342,6 +374,7 @@ def run(*line):
 @pytest.fixture
 def files(tmp_path, monkeypatch, at_hand):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(comparison, "Asker", lambda limit: Asker(None))  # a process takes seconds to start
     np.save("a.npy", A)
     np.save("b.npy", B)
     return tmp_path
@@ -363,11 +396,51 @@ def test_the_command_speaks_json_and_exits_by_the_verdict(files, monkeypatch):
     result = run("a.npy", "b.npy", "--p", "1", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert json.loads(result.stdout)["agrees"] is True
-    real = ot.emd2_1d
-    monkeypatch.setattr(ot, "emd2_1d", lambda *a, **o: 1.01 * real(*a, **o))
+    one_peer(monkeypatch, lambda _: 5.05)
     result = run("a.npy", "b.npy", "--p", "1", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout)["counts"]["DISAGREES"] == 1
+    assert json.loads(result.stdout)["counts"] == {"DISAGREES": 1}
+
+
+def test_the_command_keeps_to_eighty_columns(files, monkeypatch):
+    rows = tuple(
+        Row("samples", quantity, "Mock", call, verdict, 1e-9, 1 / 3, *rest, reason=reason)
+        for quantity in ("W1", "Sinkhorn divergence S_ε^(1/2)")
+        for call, verdict, rest, reason in (
+            (
+                "ot.gaussian.empirical_bures_wasserstein_distance",
+                Verdict.AGREES,
+                (1 / 3, 1e-16, 12.3, 0.1, 2**40, 9),
+                "",
+            ),
+            (
+                "geomloss.SamplesLoss(debias=True)",
+                Verdict.STOPPED,
+                (None, None, 12.3, 60.0),
+                "no answer in 60 s",
+            ),
+        )
+    )
+    seen = {}
+    monkeypatch.setattr(wdist, "validate", lambda *a, **o: seen.update(o) or ValidationReport(rows, (), {}))
+    line = ["validate", "a.npy", "b.npy", "--time-limit", "7"]
+    result = CliRunner().invoke(app, line, env={"COLUMNS": "80"})
+    assert seen["time_limit"] == 7
+    assert result.exit_code == 0, result.output
+    *table, last = result.stdout.rstrip().splitlines()
+    assert max(len(line) for line in table) <= 80
+    for whole in (
+        "value",
+        "verdict",
+        "time",
+        "memory",
+        "0.3333333333",
+        "12.3 s",
+        "1024 GiB",
+        "agrees: 1.0e-16",
+    ):
+        assert any(whole in line for line in table), whole
+    assert last == "4 comparisons: 2 agrees, 2 stopped; largest relative difference 1.0e-16"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import dataclasses
 import time
 
 from wdist.errors import InputError
-from wdist.methods import Method, check_memory, named
+from wdist.methods import Method, check_memory, limited, named
 from wdist.question import Question
 from wdist.result import Choice, Estimate
 from wdist.rng import Rng
@@ -18,9 +18,10 @@ from wdist.rng import Rng
 __all__ = ["answer", "check_answerable", "solve"]
 
 
-def answer(question: Question, method: str | Method, rng: Rng) -> Estimate:
+def answer(question: Question, method: str | Method, rng: Rng, time_limit: float | None = None) -> Estimate:
     """Answer a question by `method`; sources are first drawn from, where the method wants points."""
     solver, choice = named(method, question)
+    solver = limited(solver, time_limit)
     if solver.draws is not None:
         question = question.drawn(solver.draws, rng)
     check_answerable(solver, question)

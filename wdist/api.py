@@ -9,7 +9,7 @@ import torch
 
 from wdist.answer import answer
 from wdist.costs import Metric
-from wdist.errors import WdistWarning
+from wdist.errors import InputError, WdistWarning
 from wdist.methods import Method
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import ask
@@ -32,6 +32,7 @@ def estimate(
     target: Target | str = "sample",
     confidence: float = 0.95,
     device: torch.device | str | None = None,
+    time_limit: float | None = None,
     seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Estimate:
@@ -55,6 +56,8 @@ def estimate(
             came from. Methods that can answer for one only say so in the estimate's `target`.
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
+        time_limit: Seconds after which the exact solver of method "discrete" hands out the certified bracket that it
+            has, with `converged=False`; the certificate comes on top (see `Discrete`). None for no limit.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
@@ -82,12 +85,16 @@ def estimate(
     if belongs_on_disk(
         a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
     ):
+        if time_limit is not None:
+            raise InputError(
+                "a and b are sorted on disk for want of memory, which has no time_limit; drop it"
+            )
         return line_from_disk(a, b, p=p, progress=progress)
     question = ask(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
-    found = answer(question, method, rng)
+    found = answer(question, method, rng, time_limit)
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
     return found

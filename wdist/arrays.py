@@ -36,11 +36,13 @@ def as_tensor(x: Any, name: str) -> tuple[Tensor, bool]:
         return (x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)), x.dtype in WHOLE
     array = _as_array(x, name)
     whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
-    if array.dtype != np.float32:  # nor is it equal in the other byte order
+    if array.dtype not in (np.float32, np.float64):  # nor are they equal in the other byte order
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes inf, and is refused as such
-            array = array.astype(np.float64, copy=False)
+            array = array.astype(np.float64)
     if any(stride < 0 for stride in array.strides):
         array = np.ascontiguousarray(array)
+    if array.flags.writeable:
+        return torch.from_numpy(array), whole
     with warnings.catch_warnings():  # a read-only array (a memory map) is only ever read here
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(array), whole

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wdist.errors import InputError
-from wdist.result import Bound, Estimate, Target, in_words
+from wdist.result import Bound, Estimate, Target, counted, in_words
 
 __all__ = ["Pairwise"]
 
@@ -106,8 +106,8 @@ class Pairwise:
         return out | {"seconds": self.seconds}
 
     def __repr__(self) -> str:
-        among = f"among {len(self.rows)} samples"
-        between = f"from {len(self.rows)} samples to {len(self.columns)} others"
+        among = f"among {counted(len(self.rows), 'sample')}"
+        between = f"from {counted(len(self.rows), 'sample')} to {counted(len(self.columns), 'other')}"
         asked = self._asked
         if not asked:
             return f"W{self._first.p:g} between one sample and itself: 0"
@@ -138,9 +138,10 @@ class Pairwise:
 
     def _figures(self) -> str:
         done = [e for e in self._asked if e.converged]
-        parts = [f"{len(self._asked)} distances"]
+        parts = [counted(len(self._asked), "distance")]
         if done:
-            parts[0] += f" from {min(e.value for e in done):.4g} to {max(e.value for e in done):.4g}"
+            least, most = (f"{end(e.value for e in done):.4g}" for end in (min, max))
+            parts[0] += f" of {least}" if least == most else f" from {least} to {most}"
         counts = Counter(e.bound for e in done)
         for bound, words in KINDS.items():
             if counts[bound]:

@@ -96,7 +96,7 @@ def as_samples(
     device = as_device(device)
     tensor, whole = as_tensor(x, name)
     native = "torch" if isinstance(x, Tensor) else "numpy"
-    grey = str(getattr(x, "dtype", "")).endswith("uint8")
+    grey = tensor.ndim == 3 and str(getattr(x, "dtype", "")).endswith("uint8")
     points, note = _as_rows(tensor, name, grey=grey, whole=whole, native=native)
     if device is not None:
         points = points.to(device)
@@ -159,9 +159,9 @@ def _as_rows(x: Tensor, name: str, *, grey: bool, whole: bool, native: str) -> t
             f"{name} has shape {shape}; points are (n,) or (n, d) and images (n, C, H, W) or uint8 (n, H, W). "
             f"If each entry of the first axis is one point, pass {name}.reshape(len({name}), -1)"
         )
-    low, high = (float(end) for end in x.aminmax())
+    low, high = _ends(x)
     reach = max(-low, high)
-    if not reach < np.inf:  # NaN passes through aminmax
+    if not reach < np.inf:
         raise InputError(_not_finite(x, shape, name, native))
     if reach > REACH_LIMIT:
         raise InputError(
@@ -174,6 +174,15 @@ def _as_rows(x: Tensor, name: str, *, grey: bool, whole: bool, native: str) -> t
             f"{np.spacing(reach) / 2:.0f}; to keep them exact, first subtract one whole number from a and b."
         )
     return x, " ".join(notes)
+
+
+def _ends(x: Tensor) -> tuple[float, float]:
+    """Smallest and largest entry, both NaN if one is; NumPy, on the CPU, wakes no second thread for it."""
+    if x.device.type == "cpu":
+        array = x.numpy(force=True)
+        return float(array.min()), float(array.max())
+    low, high = x.aminmax()
+    return float(low), float(high)
 
 
 def _not_finite(x: Tensor, shape: tuple[int, ...], name: str, native: str) -> str:
@@ -192,30 +201,36 @@ def _not_finite(x: Tensor, shape: tuple[int, ...], name: str, native: str) -> st
 
 def _as_weights(weights: Any, points: Tensor, name: str, normalize: bool) -> tuple[Tensor, bool]:
     """Turn masses into a float64 tensor that sums to one: (n,), and whether all are equal."""
-    n = points.shape[0]
+    n, device = points.shape[0], points.device
     if weights is None:
-        return torch.full((n,), 1.0 / n, dtype=torch.float64, device=points.device), True
-    w = as_tensor(weights, name)[0].to(points.device, torch.float64)
+        return torch.from_numpy(np.full(n, 1.0 / n)).to(device), True
+    w = as_tensor(weights, name)[0].numpy(force=True).astype(np.float64, copy=False)
     if w.ndim == 2 and w.shape[1] == 1:
         w = w[:, 0]
     if w.ndim != 1 or w.shape[0] != n:
-        raise InputError(
-            f"{name} has shape {tuple(w.shape)} for {n} points; pass one weight a point, shape ({n},)"
-        )
-    for wrong, what in ((~torch.isfinite(w), "not finite"), (w < 0, "negative")):
-        if bool(wrong.any()):
-            row = int(torch.nonzero(wrong)[0])
-            more = int(wrong.sum()) - 1
+        raise InputError(f"{name} has shape {w.shape} for {n} points; pass one weight a point, shape ({n},)")
+    low, high = float(w.min()), float(w.max())
+    if not 0 <= low <= high < np.inf:
+        raise InputError(_no_masses(w, name))
+    with np.errstate(over="ignore", under="ignore"):
+        total = float(w.sum())
+        if total == 0:
+            raise InputError(f"{name} sums to zero; at least one point needs a positive mass")
+        if not normalize and not abs(total - 1) <= WEIGHT_SUM_TOLERANCE:
             raise InputError(
-                f"{name} is {what} in row {row} ({float(w[row])!r}){f' and in {more} more rows' if more else ''}; "
-                "masses are finite and >= 0: mend it or drop the point"
+                f"{name} sums to {total:.9g}, not to one; pass normalize_weights=True or divide by its sum"
             )
-    total = float(w.sum())
-    if total == 0:
-        raise InputError(f"{name} sums to zero; at least one point needs a positive mass")
-    if not normalize and abs(total - 1) > WEIGHT_SUM_TOLERANCE:
-        raise InputError(
-            f"{name} sums to {total:.9g}, not to one; pass normalize_weights=True or divide by its sum"
-        )
-    w = w / w.max()  # keeps masses near the smallest or largest double from under- or overflowing in the sum
-    return w / w.sum(), bool((w == w[0]).all())
+        w = w / high  # keeps masses near the smallest or largest double from under- or overflowing in the sum
+        w /= w.sum()
+    return torch.from_numpy(w).to(device), low == high
+
+
+def _no_masses(w: np.ndarray[Any, Any], name: str) -> str:
+    """Say where the first mass is that is not finite, or else negative."""
+    finite = np.isfinite(w)
+    wrong, what = (w < 0, "negative") if finite.all() else (~finite, "not finite")
+    row, more = int(wrong.argmax()), int(wrong.sum()) - 1
+    return (
+        f"{name} is {what} in row {row} ({float(w[row])!r}){f' and in {more} more rows' if more else ''}; "
+        "masses are finite and >= 0: mend it or drop the point"
+    )

@@ -20,7 +20,7 @@ from wdist.costs import Metric
 from wdist.errors import InputError, WdistWarning
 from wdist.matrix import Pairwise
 from wdist.measures import Samples, as_device
-from wdist.methods import Method, choose, named
+from wdist.methods import Method, choose, limited, named
 from wdist.options import check_whole
 from wdist.question import Question, as_measure, check_columns, check_pair, terms
 from wdist.result import Bound, Choice, Estimate, Target
@@ -46,6 +46,7 @@ def pairwise(
     target: Target | str = "sample",
     confidence: float = 0.95,
     device: torch.device | str | None = None,
+    time_limit: float | None = None,
     draws: int = 2000,
     seed: Seed = 0,
     n_jobs: int | None = None,
@@ -71,6 +72,7 @@ def pairwise(
         target: "sample" or "population", as in `estimate`.
         confidence: Level of the estimates' intervals, where there are any.
         device: Where to compute; None keeps the points where they are.
+        time_limit: Seconds for each pair, as in `estimate`; a pair that needs more is NaN, with its bracket.
         draws: Points drawn, once, from each set that is a source, so that all of its pairs are of the same
             points.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same matrix.
@@ -114,7 +116,7 @@ def pairwise(
     for entry, measure in zip(entries, sets, strict=True):
         check_pair(sets[0], measure, (entries[0].name, entry.name))
     places = [(i, j) for i in range(k) for j in range(i + 1 if others is None else k, len(sets))]
-    tasks = [_task((i, j), entries, question(sets[i], sets[j]), method) for i, j in places]
+    tasks = [_task((i, j), entries, question(sets[i], sets[j]), method, time_limit) for i, j in places]
     answers = answer_all(tasks, sets, question, root, n_jobs, progress)
     _warn([task.names for task in tasks if not answers[task.place].converged], len(tasks))
     if others is None:
@@ -188,7 +190,9 @@ def _at_the_border(
     return to_samples(measure, draws, rng) if isinstance(measure, CheckedSource) else measure
 
 
-def _task(place: tuple[int, int], entries: list[_Entry], question: Question, method: str | Method) -> Task:
+def _task(
+    place: tuple[int, int], entries: list[_Entry], question: Question, method: str | Method, time_limit: float | None
+) -> Task:  # fmt: skip
     """Choose the method of one pair, and refuse what it cannot answer before anything runs."""
     first, second = (entries[index] for index in place)
     check_columns(first.given, second.given, (first.name, second.name))
@@ -198,6 +202,7 @@ def _task(place: tuple[int, int], entries: list[_Entry], question: Question, met
         solver, choice = named(method, question)
         rule = choice.rule
     with telling((first.name, second.name)):
+        solver = limited(solver, time_limit)
         check_answerable(solver, question)
     return Task(place, (first.name, second.name), solver, Choice(rule, 0))
 

@@ -16,7 +16,7 @@ from typing import Any
 from wdist.errors import NotConvergedError
 from wdist.memory import human_bytes
 
-__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target", "in_words"]
+__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target", "counted", "in_words"]
 
 
 class Bound(str, Enum):
@@ -211,3 +211,8 @@ def _number(x: float) -> str:
 def in_words(seconds: float) -> str:
     """Write a time for a person."""
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something: "1 sample", "2 samples"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

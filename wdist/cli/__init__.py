@@ -1,7 +1,8 @@
 """The command line: one typer app, and one file a command.
 
-Here the commands are only put together. What they share is in `terminal.py` (how to speak to a person, and the
-exit codes), `reading.py` and `writing.py`; what computes is imported when a command runs, not before.
+Here the commands are only put together. What they share is in `options.py` (how the command line is spelled),
+`terminal.py` (how to speak to a person, and the exit codes), `reading.py` and `writing.py`; what computes is
+imported when a command runs, not before.
 """
 
 from __future__ import annotations

@@ -13,6 +13,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from wdist.cli.options import (
+    MASSES,
+    PRINTING,
+    READING,
+    Columns,
+    Device,
+    Header,
+    Json,
+    Key,
+    MethodName,
+    MetricName,
+    NormalizeWeights,
+    Order,
+    SeedNumber,
+    TargetName,
+    TimeLimit,
+    WeightsA,
+    WeightsB,
+)  # fmt: skip
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
@@ -34,80 +53,41 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, MASSES, PRINTING = "Reading the files", "Weights", "Printing"
-
-
-def _method_names() -> list[str]:
-    from wdist import METHODS
-
-    return ["auto", "exact", *METHODS]
-
 
 def estimate(
     a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
-    p: Annotated[float, typer.Option(help="Order of the distance: a number >= 1, or inf.")] = 1.0,
-    method: Annotated[
-        str, typer.Option("--method", "-m", help="See `wdist methods`.", autocompletion=_method_names)
-    ] = "auto",
-    metric: Annotated[str, typer.Option(help="Or cityblock, or chebyshev.")] = "euclidean",
-    target: Annotated[
-        str, typer.Option(help="Between what: these points (sample), or their laws (population).")
-    ] = "sample",
+    p: Order = 1.0,
+    method: MethodName = "auto",
+    metric: MetricName = "euclidean",
+    target: TargetName = "sample",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
-    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")] = None,
-    weights_a: Annotated[
-        Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
-    ] = None,
-    weights_b: Annotated[
-        Path | None, typer.Option(help="File of the masses of B.", rich_help_panel=MASSES)
-    ] = None,
+    seed: SeedNumber = 0,
+    device: Device = None,
+    time_limit: TimeLimit = None,
+    weights_a: WeightsA = None,
+    weights_b: WeightsB = None,
     weights_column: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Their column (or key, in an .npz).", rich_help_panel=MASSES),
     ] = None,
-    normalize_weights: Annotated[
-        bool,
-        typer.Option("--normalize-weights", help="Divide the masses by their sum.", rich_help_panel=MASSES),
-    ] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME",
-            help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
+    normalize_weights: NormalizeWeights = False,
+    column: Columns = None,
     column_a: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="The same for A alone.", rich_help_panel=READING)
     ] = None,
     column_b: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="The same for B alone.", rich_help_panel=READING)
     ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
+    key: Key = None,
     key_a: Annotated[
         str | None, typer.Option(metavar="NAME", help="The same for A alone.", rich_help_panel=READING)
     ] = None,
     key_b: Annotated[
         str | None, typer.Option(metavar="NAME", help="The same for B alone.", rich_help_panel=READING)
     ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    header: Header = None,
+    as_json: Json = False,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Say why this method and how sure it is.", rich_help_panel=PRINTING),
@@ -135,7 +115,7 @@ def estimate(
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, seed=seed, progress=report,
+                device=device, time_limit=time_limit, seed=seed, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))

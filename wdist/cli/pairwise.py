@@ -16,6 +16,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from wdist.cli.options import (
+    PRINTING,
+    Columns,
+    Device,
+    Header,
+    Json,
+    Key,
+    MethodName,
+    MetricName,
+    Order,
+    SeedNumber,
+    TargetName,
+    TimeLimit,
+)  # fmt: skip
 from wdist.cli.reading import check_header, read
 from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.cli.writing import check_folder, write_whole
@@ -36,49 +50,25 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, PRINTING = "Reading the files", "Printing"
-
 
 def pairwise(
     files: Annotated[
         list[Path], typer.Argument(metavar="A B ...", help="The samples: files, or folders of images.")
     ],
-    p: Annotated[float, typer.Option(help="Order of the distance: a number >= 1, or inf.")] = 1.0,
-    method: Annotated[str, typer.Option("--method", "-m", help="See `wdist methods`.")] = "auto",
-    metric: Annotated[str, typer.Option(help="Or cityblock, or chebyshev.")] = "euclidean",
-    target: Annotated[
-        str, typer.Option(help="Between what: these points (sample), or their laws (population).")
-    ] = "sample",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same matrix.")] = 0,
-    device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")] = None,
+    p: Order = 1.0,
+    method: MethodName = "auto",
+    metric: MetricName = "euclidean",
+    target: TargetName = "sample",
+    seed: SeedNumber = 0,
+    device: Device = None,
+    time_limit: TimeLimit = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Processes at work; -1 for all cores.")
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME",
-            help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
+    as_json: Json = False,
     table: Annotated[
         Path | None,
         typer.Option(
@@ -105,7 +95,7 @@ def pairwise(
         with bar(f"computing W{p:g}") as tick:
             matrix = wdist.pairwise(
                 samples, p=p, method=method, metric=metric, target=target, seed=seed, device=device,
-                n_jobs=jobs, progress=tick,
+                time_limit=time_limit, n_jobs=jobs, progress=tick,
             )  # fmt: skip
         if table is not None:
             write_whole(table, _csv(matrix))

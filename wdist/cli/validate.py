@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
+from wdist.cli.options import PRINTING, Columns, Header, Json, Key, NormalizeWeights, WeightsA, WeightsB
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import bar, guarded, output, progress
 from wdist.cli.writing import check_folder, write_whole
@@ -36,8 +39,6 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, MASSES, PRINTING = "Reading the files", "Weights", "Printing"
-
 
 def validate(
     a: Annotated[
@@ -53,41 +54,16 @@ def validate(
         float | None, typer.Option(help="Order of the distance: a number >= 1.", show_default="1 and 2")
     ] = None,
     seed: Annotated[int, typer.Option(help="Draws the directions of the slices.")] = 0,
-    weights_a: Annotated[
-        Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
-    ] = None,
-    weights_b: Annotated[
-        Path | None, typer.Option(help="File of the masses of B.", rich_help_panel=MASSES)
-    ] = None,
-    normalize_weights: Annotated[
-        bool,
-        typer.Option("--normalize-weights", help="Divide the masses by their sum.", rich_help_panel=MASSES),
-    ] = False,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME",
-            help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    time_limit: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Stop a function of a peer that takes longer.")
+    ] = 60.0,
+    weights_a: WeightsA = None,
+    weights_b: WeightsB = None,
+    normalize_weights: NormalizeWeights = False,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
+    as_json: Json = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -114,8 +90,8 @@ def validate(
             mass_a, mass_b = (read_weights(path, None, header) for path in (weights_a, weights_b))
         with bar("comparing") as tick:
             report = wdist.validate(
-                x, y, p=p, weights_a=mass_a, weights_b=mass_b, normalize_weights=normalize_weights, seed=seed,
-                progress=tick,
+                x, y, p=p, weights_a=mass_a, weights_b=mass_b, normalize_weights=normalize_weights,
+                time_limit=time_limit, seed=seed, progress=tick,
             )  # fmt: skip
         if out is not None:
             write_whole(out, report.to_markdown())
@@ -128,17 +104,41 @@ def validate(
 
 
 def _show(report: ValidationReport) -> None:
-    """Print a table for each pair of samples, and what it all comes to."""
+    """Print a table for each pair of samples, in eighty columns, and what it all comes to."""
     from wdist.validation.metering import METHOD
-    from wdist.validation.report import HEADERS
 
     for case in dict.fromkeys(row.case for row in report.rows):
-        table = Table(title=f"\n{case}", title_style="bold", title_justify="left")
-        for header in HEADERS:
-            table.add_column(header, overflow="fold")
-        for row in report.rows:
-            if row.case == case:
-                table.add_row(*row.cells())
+        table = Table(
+            title=f"\n{case}", title_style="bold", title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+        )
+        table.add_column("", overflow="fold")
+        table.add_column("value", justify="right", no_wrap=True)
+        table.add_column("verdict", overflow="fold", min_width=15)
+        table.add_column("time", justify="right", no_wrap=True)
+        table.add_column("memory", justify="right", no_wrap=True)
+        rows = [row for row in report.rows if row.case == case]
+        for quantity in dict.fromkeys(row.quantity for row in rows):
+            of_it = [row for row in rows if row.quantity == quantity]
+            ours = next((row for row in of_it if row.ours is not None), of_it[0])
+            table.add_row(
+                Text(quantity, style="bold"), *_figures(ours.ours, "", ours.seconds_ours, ours.memory_ours)
+            )
+            for row in of_it:
+                table.add_row(f"  {row.call}", *_figures(row.reference, row.outcome, row.seconds, row.memory))
+            table.add_section()
         output().print(table)
     output().print(f"Peers: {', '.join(map(str, report.peers))}. {METHOD}\n")
     output().print(repr(report), soft_wrap=True)
+
+
+def _figures(value: float | None, verdict: str, seconds: float | None, memory: int | None) -> tuple[str, ...]:
+    """Write what one side found and took; blank where it is not known."""
+    from wdist.memory import human_bytes
+    from wdist.result import in_words
+
+    return (
+        "" if value is None else f"{value:.10g}",
+        verdict,
+        "" if seconds is None else in_words(seconds),
+        "" if memory is None else human_bytes(memory),
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from functools import cache
 from typing import Any
 
 from wdist.errors import InputError
@@ -17,6 +19,7 @@ from wdist.methods.max_sliced import MaxSliced
 from wdist.methods.method import Method
 from wdist.methods.sinkhorn import Sinkhorn
 from wdist.methods.sliced import Sliced
+from wdist.options import check_positive
 from wdist.question import Question
 from wdist.result import Choice, Target
 
@@ -35,6 +38,7 @@ __all__ = [
     "Sliced",
     "check_memory",
     "choose",
+    "limited",
     "named",
 ]
 
@@ -111,6 +115,22 @@ def named(method: str | Method, question: Question) -> tuple[Method, Choice]:
     return chosen, Choice(rule if rule.endswith(".") else f"{rule}.", 0, _others(chosen, question))
 
 
+def limited(method: Method, seconds: float | None) -> Method:
+    """Put a time limit on a method; the line needs none, and others that cannot be stopped refuse it."""
+    if seconds is None:
+        return method
+    check_positive("time_limit", seconds, "pass seconds above zero, or None for no limit")
+    if isinstance(method, Line):
+        return method
+    if not isinstance(method, Discrete):
+        raise InputError(
+            f"method {method.name!r}, which would answer, has no time_limit; drop it, or pass method='discrete'"
+        )
+    if method.time_limit is not None:
+        raise InputError("time_limit is given to the call and to Discrete; drop one")
+    return dataclasses.replace(method, time_limit=seconds)
+
+
 def check_memory(method: Method, question: Question) -> int:
     """Predict the memory a request takes; refuse what the machine cannot hold, naming what would fit."""
     need = method.memory(question)
@@ -134,6 +154,12 @@ def check_memory(method: Method, question: Question) -> int:
     )
 
 
+@cache
+def _plain(cls: type[Method]) -> Method:
+    """A method with all its options at their defaults, made once."""
+    return cls()
+
+
 def _others(chosen: Method, question: Question) -> tuple[tuple[str, str], ...]:
     """Every other method with why it was not taken."""
     out = []
@@ -141,7 +167,7 @@ def _others(chosen: Method, question: Question) -> tuple[tuple[str, str], ...]:
         if name == chosen.name:
             continue
         if question.sampled or cls.draws is None:
-            reason = cls().refusal(question) or cls.besides
+            reason = _plain(cls).refusal(question) or cls.besides
         else:
             reason = f"it would see only {cls.draws} points drawn from a source"
         out.append((name, reason))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from wdist.costs import METRICS, centred, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
+from wdist.measures import Samples
 from wdist.memory import available_bytes
 from wdist.methods.engines import engine_refusal, fastest_engine
 from wdist.methods.kernel import check_kernel_input, masses
@@ -104,8 +105,8 @@ class Discrete(Method):
                 "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"
             )
         stoppable = self.engine == "sparse" or self.time_limit is not None
-        if math.isinf(question.p) and not stoppable:
-            return None
+        if not stoppable and (self.engine == "auto" or math.isinf(question.p)):
+            return None  # "auto" takes an engine that can; which one, is asked when it comes to that
         return engine_refusal(self._engine(question), question)
 
     def memory(self, question: Question) -> int:
@@ -119,27 +120,28 @@ class Discrete(Method):
         return (44 if engine == "pot" else 20) * n * m
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
-        """Solve and certify; what float64 denies to prices shared by all pairs, the network simplex may still do."""
-        engine = "pot" if math.isinf(question.p) else self._engine(question)
-        if engine == "sparse":
-            answer = self._sparse(question)
-            room = 44 * math.prod(question.sizes) <= available_bytes() // 2
-            if answer.converged or self.engine == "sparse" or self.time_limit is not None or not room:
-                return answer
-            engine = "pot"
-        a, b = question.samples
-        x, y = centred(a.points.cpu(), b.points.cpu())
-        native = "torch" if "torch" in (a.native, b.native) else "numpy"
-        if callable(question.metric):
-            x, y = a.points.cpu().double(), b.points.cpu().double()
-        cost = distances(x, y, question.metric, native).numpy()  # (n, m)
+        """Solve and certify."""
         if math.isinf(question.p):
-            return self._bottleneck(cost, question)
-        wa, wb = a.weights.cpu().numpy(), b.weights.cpu().numpy()
-        found, unit = solve_power(
-            cost, question.p, wa, wb, matched=question.matched, engine=engine, max_iter=self.max_iter
+            return self._bottleneck(question)
+        return self._report(*self.solve(question), question)
+
+    def solve(self, question: Question) -> tuple[Solution, float]:
+        """Find coupling and potentials for a finite p, in units of a length to that power, and the length.
+
+        What float64 denies to prices shared by all pairs, the network simplex may still do.
+        """
+        engine = self._engine(question)
+        if engine == "sparse":
+            found, scale = self._sparse(question)
+            room = 44 * math.prod(question.sizes) <= available_bytes() // 2
+            bound = self.engine == "sparse" or self.time_limit is not None
+            if bound or not room or _gap(*_bracket(found, scale, question.p)) <= GAP:
+                return found, scale
+            engine = "pot"
+        a, b = (m.weights.cpu().numpy() for m in question.samples)
+        return solve_power(
+            _cost(question), question.p, a, b, matched=question.matched, engine=engine, max_iter=self.max_iter
         )
-        return self._report(found, unit, question)
 
     def _engine(self, question: Question) -> str:
         if self.engine != "auto":
@@ -151,7 +153,7 @@ class Discrete(Method):
             return "sparse"  # slower than another, perhaps, but the others need room that is not there
         return fastest_engine(question)
 
-    def _sparse(self, question: Question) -> Estimate:
+    def _sparse(self, question: Question) -> tuple[Solution, float]:
         assert isinstance(question.metric, str)
         a, b = question.samples
         x, y = (points.numpy() for points in centred(a.points.cpu(), b.points.cpu()))
@@ -159,15 +161,14 @@ class Discrete(Method):
         always = np.random.default_rng(
             0
         )  # an exact answer is no matter of chance, not in its last digit either
-        found, unit = solve_sparse(
+        return solve_sparse(
             x, y, wa, wb, METRICS[question.metric], question.p, rng=always, time_limit=self.time_limit
         )
-        return self._report(found, unit, question)
 
     def _report(self, found: Solution, scale: float, question: Question) -> Estimate:
         p = question.p
-        upper, lower = scale * found.primal ** (1 / p), scale * found.dual ** (1 / p)
-        gap = (upper - lower) / upper if upper > 0 else 0.0
+        lower, upper = _bracket(found, scale, p)
+        gap = _gap(lower, upper)
         exact = gap <= GAP
         with np.errstate(over="ignore", under="ignore"):
             unit = np.float64(scale) ** p
@@ -182,8 +183,8 @@ class Discrete(Method):
             lower=lower, upper=upper, converged=exact, message=message, detail=detail,
         )  # fmt: skip
 
-    def _bottleneck(self, cost: Array, question: Question) -> Estimate:
-        value, columns = bottleneck(cost)
+    def _bottleneck(self, question: Question) -> Estimate:
+        value, columns = bottleneck(_cost(question))
         n = len(columns)
         plan = Coupling(np.arange(n), columns, np.full(n, 1 / n))
         detail = DiscreteDetail(plan, None, None, 0.0, "scipy")
@@ -191,6 +192,24 @@ class Discrete(Method):
             value, question.p, self.name, Bound.EXACT, Target.SAMPLE, question.name,
             lower=value, upper=value, detail=detail,
         )  # fmt: skip
+
+
+def _cost(question: Question) -> Array:
+    """Distances between all pairs, (n, m)."""
+    a, b = question.samples
+    native = "torch" if "torch" in (a.native, b.native) else "numpy"
+    x, y = a.points.cpu(), b.points.cpu()
+    x, y = (x.double(), y.double()) if callable(question.metric) else centred(x, y)
+    return distances(x, y, question.metric, native).numpy()
+
+
+def _bracket(found: Solution, scale: float, p: float) -> tuple[float, float]:
+    """What is certified of W_p."""
+    return scale * found.dual ** (1 / p), scale * found.primal ** (1 / p)
+
+
+def _gap(lower: float, upper: float) -> float:
+    return (upper - lower) / upper if upper > 0 else 0.0
 
 
 def emd(
@@ -201,7 +220,7 @@ def emd(
 
     The optimal plan γ and potentials u, v are found outside of autograd; by the envelope theorem the gradient
     of W_p^p is γ in the cost and u, v in the masses (Peyre and Cuturi 2019, Prop. 9.2). Problems of a batch
-    are solved in turn.
+    are solved in turn, each by the engine that `Discrete` would take: where that is "sparse", in O(n) memory.
 
     Args:
         x: Points of the first measure, shape (..., n, d), float32 or float64; the unit of the result.
@@ -236,15 +255,13 @@ def emd(
 
 def _emd_one(x: Tensor, y: Tensor, a: Tensor, b: Tensor, *, p: float, metric: str) -> Tensor:
     """One problem: (n, d), (m, d), (n,), (m,) -> 0-d."""
-    with torch.no_grad():
-        distance = distances(*centred(x.cpu(), y.cpu()), metric).numpy()
-        masses = a.cpu().numpy(), b.cpu().numpy()
-        matched = len(x) == len(y) and all((w == w[0]).all() for w in masses)
-        found, scale = solve_power(distance, p, *masses, matched=matched)
-    if found.primal - found.dual > p * GAP * found.primal:
-        raise NotConvergedError(
-            f"the certificate leaves {found.dual:.9g} <= cost <= {found.primal:.9g} (scaled units)"
-        )
+    first, second = (
+        Samples(points.detach(), w.detach(), bool((w == w[0]).all())) for points, w in ((x, a), (y, b))
+    )
+    found, scale = Discrete().solve(Question(first, second, p, metric))
+    lower, upper = _bracket(found, scale, p)
+    if _gap(lower, upper) > GAP:
+        raise NotConvergedError(f"the certificate leaves {lower:.9g} <= W{p:g} <= {upper:.9g}")
     rows, cols, mass, u, v = (
         torch.as_tensor(t, device=x.device)
         for t in (

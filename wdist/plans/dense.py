@@ -18,6 +18,7 @@ from numba import njit
 from scipy.optimize import linear_sum_assignment
 
 from wdist.errors import InputError, NotConvergedError
+from wdist.plans.aside import aside
 
 __all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
 
@@ -137,7 +138,7 @@ def solve(
     else:
         columns = _assignment(cost, engine)
         coupling = Coupling(np.arange(len(a)), columns, np.asarray(a, dtype=np.float64))
-        v = _assignment_potentials(cost, columns)
+        v = aside(_assignment_potentials, cost, columns)
     return certified(cost, a, b, coupling, v, engine)
 
 
@@ -171,7 +172,7 @@ def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Co
     while True:
         with warnings.catch_warnings():  # POT warns where it should fail; its result code is read instead
             warnings.simplefilter("ignore")
-            plan, log = ot.emd(a, b, cost, numItermax=max_iter, log=True, center_dual=False)
+            plan, log = aside(ot.emd, a, b, cost, numItermax=max_iter, log=True, center_dual=False)
         if log["result_code"] == OPTIMAL:
             break
         if log["result_code"] != MAX_ITER_REACHED:
@@ -186,15 +187,15 @@ def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Co
 def _assignment(cost: Array, engine: str) -> Array:
     """Column assigned to each row: (n,)."""
     if engine == "scipy":
-        return np.asarray(linear_sum_assignment(cost)[1])
+        return np.asarray(aside(linear_sum_assignment, cost)[1])
     if not lapx_installed():
         raise InputError("engine 'lapx' is not installed; pip install lapx, or use engine='pot' or 'scipy'")
     import lap
 
-    return np.asarray(lap.lapjvr(cost, return_cost=False)[1])
+    return np.asarray(aside(lap.lapjvr, cost, return_cost=False)[1])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _assignment_potentials(cost: Array, columns: Array) -> Array:
     """Column potentials of an optimal assignment: shortest paths in the graph whose arcs leave an assigned column.
 

@@ -31,7 +31,7 @@ SAFE = (1e-200, 1e200)
 """A mean power in this range lost nothing that counts to underflow, and nothing to overflow."""
 BLOCK = 2**22
 """Steps of a walk in one compiled call: well under a second, so that an interrupt is heard between two."""
-THREADED = 50_000
+THREADED = 150_000
 """Points a side from which on a second thread is worth its start."""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_array
 
+from wdist.plans.aside import aside
 from wdist.plans.auction import FULL, SOLD, auction, holdings, sold
 from wdist.plans.clouds import Cloud, Ground, Plan, priced
 from wdist.plans.ground import Array
@@ -36,7 +37,6 @@ WAR = 7  # bids of one auction a point, after the first, from which on the simpl
 ARCS, MORE = 8, 8
 ROUNDS = 12  # of the simplex
 GLANCE = 0.05  # seconds between looks at the clock
-GRACE = 0.5  # seconds that work has to stop in
 
 
 class Clock:
@@ -51,16 +51,20 @@ class Clock:
         """Whether time is up."""
         return time.monotonic() >= self._end
 
-    def run(self, pool: ThreadPoolExecutor, kernel: Callable[..., Any], *arguments: object) -> Any:
-        """Give what `kernel(flag, *arguments)` gives; the flag turns 1 when it shall stop, None if it does not."""
+    @property
+    def left(self) -> float | None:
+        """Seconds left, None for no end of them."""
+        return None if self._end == np.inf else max(0.0, self._end - time.monotonic())
+
+    def run(self, pool: ThreadPoolExecutor, kernel: Callable[..., int], *arguments: object) -> int:
+        """Give what `kernel(flag, *arguments)` gives; the flag turns 1 when it shall stop."""
         job = pool.submit(kernel, self._stop, *arguments)
         try:
-            while time.monotonic() < self._end + GRACE:
+            while True:
                 try:
-                    return job.result(timeout=GLANCE)
+                    return int(job.result(timeout=GLANCE))
                 except NotYet:
                     self._stop[0] = self.up
-            return None
         except BaseException:
             self._stop[0] = 1
             raise
@@ -132,11 +136,13 @@ def _on_arcs(
     for _ in range(ROUNDS):
         i, j = np.divmod(arcs, m)
         reduced = ground.costs(rows.points, cols.points, i, j) - u[i] - price[j]  # small numbers round less
-        found = clock.run(ground.pool, _simplex, a, b, coo_array((reduced, (i, j)), shape=(n, m)))
-        if found is None:
+        try:
+            flow, log = aside(_simplex, a, b, coo_array((reduced, (i, j)), shape=(n, m)), seconds=clock.left)
+        except TimeoutError:
             return None
-        flow, du, dv = found
-        u, price = u + du, price + dv
+        if log["warning"]:
+            return None
+        u, price = u + log["u"], price + log["v"]
         plan = priced(flow.row.astype(np.int64), flow.col.astype(np.int64), flow.data, rows, cols, ground)
         near = ground.lists(rows.points, cols.leaves, price, min(MORE, m))
         slack = near.cost - price[near.cols] - u[:, None]
@@ -160,11 +166,11 @@ def _keys(near: Lists, back: Lists, m: int) -> tuple[Array, Array]:
     return ahead.ravel(), behind.ravel()
 
 
-def _simplex(flag: Array, a: Array, b: Array, cost: coo_array) -> tuple[coo_array, Array, Array] | None:
-    """Flow of least cost on the arcs given, and its potentials; None where POT warns. It cannot be stopped."""
+def _simplex(a: Array, b: Array, cost: coo_array) -> tuple[coo_array, dict[str, Any]]:
+    """Flow of least cost on the arcs given, and what POT says of it."""
     import ot  # takes most of a second, and the line needs none of it
 
     with warnings.catch_warnings():  # what POT warns of is read instead
         warnings.simplefilter("ignore")
         flow, log = ot.emd(a, b, cost, numItermax=np.iinfo(np.int32).max, log=True, center_dual=False)
-    return None if log["warning"] else (flow, log["u"], log["v"])
+    return flow, log

@@ -57,10 +57,7 @@ def solve_sparse(
         return Solution(turned, *potentials, found.primal, found.dual, found.engine, found.iterations), unit
     unit = max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
     x, y = x / unit, y / unit
-    pool = ThreadPoolExecutor(
-        torch.get_num_threads() + 1
-    )  # one for what cannot be stopped, and is left alone
-    try:
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         ground = Ground(norm, p, pool)
         rows, cols, v, plan, bids = _descend(x, y, a, b, ground, Clock(time_limit), rng)
         u = ground.transform(x, cols.leaves, v)
@@ -70,8 +67,6 @@ def solve_sparse(
             bare = np.flatnonzero(potential == -np.inf)
             order = leaf_order(x)
             potential[bare] = ground.transform(y[bare], as_leaves(x[order]), u[order])
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
     share = plan.mass / plan.mass.sum()
     coupling = Coupling(rows.rows[plan.rows], cols.rows[plan.cols], share)
     longest = (2.0 * x.shape[1] ** (1 / norm)) ** p

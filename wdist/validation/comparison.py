@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import platform
-import warnings
 from collections.abc import Callable
 from datetime import datetime, timezone
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import Any
 
 import torch
 
 from wdist.errors import InputError, NotConvergedError
+from wdist.options import check_positive
 from wdist.question import Question, ask
 from wdist.rng import Rng, Seed, as_rng
+from wdist.validation.asking import Asker, StoppedError
 from wdist.validation.cases import Case, bundled
 from wdist.validation.metering import Metered, metered
 from wdist.validation.peers import PEERS, Peer, Reference
@@ -37,6 +38,7 @@ def validate(
     weights_a: Any = None,
     weights_b: Any = None,
     normalize_weights: bool = False,
+    time_limit: float | None = 60.0,
     seed: Seed = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
@@ -53,6 +55,8 @@ def validate(
         weights_a: Masses of the points of a, shape (n,).
         weights_b: Masses of the points of b, shape (m,).
         normalize_weights: Divide weights by their sum instead of insisting that it be one.
+        time_limit: Seconds that each function of a peer has, in a process of their own; its row says if it was
+            stopped. None asks them in this process, and waits.
         seed: Draws the directions.
         progress: Called with (comparisons done, comparisons in all) after each.
 
@@ -64,7 +68,7 @@ def validate(
 
     Example:
         >>> import wdist
-        >>> report = wdist.validate([0.0, 1.0, 3.0], [5.0, 6.0, 8.0], p=1)
+        >>> report = wdist.validate([0.0, 1.0, 3.0], [5.0, 6.0, 8.0], p=1, time_limit=None)
         >>> report.agrees, report.rows[0].call, report.rows[0].reference
         (True, 'scipy.stats.wasserstein_distance', 5.0)
     """
@@ -74,6 +78,8 @@ def validate(
         )
     if a is None and (weights_a is not None or weights_b is not None):
         raise InputError("weights are for samples of your own; pass a and b")
+    if time_limit is not None:
+        check_positive("time_limit", time_limit, "pass seconds above zero, or None for no limit")
     rng = as_rng(seed)
     cases = bundled() if a is None else [Case("the samples given", a, b, weights_a, weights_b)]
     asked: list[tuple[str, Question, Problem]] = []
@@ -89,15 +95,16 @@ def validate(
     ]
     rows: list[Row] = []
     count = sum(len(references) for *_, references in work)
-    for name, question, problem, quantity, references in work:
-        ours: Metered | NotConvergedError | None = None
-        for peer, reference in references:
-            fits = reference.most_pairs is None or problem.pairs <= reference.most_pairs
-            if ours is None and fits:
-                ours = _ours(quantity, question, problem)
-            rows.append(_row(name, question, problem, peer, reference, ours if fits else None))
-            if progress is not None:
-                progress(len(rows), count)
+    with Asker(time_limit) as asker:
+        for name, question, problem, quantity, references in work:
+            ours: Metered | NotConvergedError | None = None
+            for peer, reference in references:
+                fits = reference.most_pairs is None or problem.pairs <= reference.most_pairs
+                if ours is None and fits:
+                    ours = _ours(quantity, question, problem)
+                rows.append(_row(name, question, problem, peer, reference, ours if fits else None, asker))
+                if progress is not None:
+                    progress(len(rows), count)
     found = tuple(PeerFound(peer.name, peer.version if peer.installed() else None) for peer in PEERS)
     return ValidationReport(tuple(rows), found, _environment())
 
@@ -134,7 +141,7 @@ def _ours(quantity: Quantity, question: Question, problem: Problem) -> Metered |
 
 def _row(
     case: str, question: Question, problem: Problem, peer: Peer, reference: Reference,
-    ours: Metered | NotConvergedError | None,
+    ours: Metered | NotConvergedError | None, asker: Asker,
 ) -> Row:  # fmt: skip
     """Compare one answer of ours, None where the problem is too large for the peer, with the peer's."""
     tolerance = reference.tolerance or reference.quantity.tolerance
@@ -150,14 +157,10 @@ def _row(
     if isinstance(ours, NotConvergedError):
         return Row(**row, verdict=Verdict.OURS_UNCONVERGED, reason=str(ours))
     row |= {"ours": ours.value, "seconds_ours": ours.seconds, "memory_ours": ours.extra}
-    import_module(peer.module)  # its import is no part of its time
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # what a peer warns of is found out by its reference, or seen in the value
-            warnings.simplefilter("ignore")
-            theirs = metered(lambda: problem.unit * reference.answer(problem))
-            reference.check(problem)
+        theirs = asker.ask(peer, reference, problem)
+    except StoppedError as error:
+        return Row(**row, seconds=error.seconds, verdict=Verdict.STOPPED, reason=str(error))
     except NotConvergedError as error:
         return Row(**row, verdict=Verdict.UNCONVERGED, reason=str(error))
     except Exception as error:  # a peer's fault must not take the report down

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from wdist.memory import human_bytes
-from wdist.result import in_words
+from wdist.result import counted, in_words
 from wdist.validation.metering import METHOD
 
 __all__ = ["HEADERS", "PeerFound", "Row", "ValidationReport", "Verdict"]
@@ -25,6 +25,7 @@ class Verdict(str, Enum):
     AGREES = "agrees"
     DISAGREES = "DISAGREES"
     UNCONVERGED = "did not converge"
+    STOPPED = "stopped"
     FAILED = "failed"
     TOO_LARGE = "too large"
     OURS_UNCONVERGED = "wdist did not converge"
@@ -45,7 +46,7 @@ class Row:
         reference: The peer's, brought to the same convention; None where it does not vouch for one.
         difference: |ours - reference| / max(ours, reference), 0 where the two are equal.
         seconds_ours: Time that wdist took.
-        seconds: Time that the peer took.
+        seconds: Time that the peer took, also in vain if it was stopped.
         memory_ours: Peak memory of wdist in bytes, above what was there before; None where not measured.
         memory: The same of the peer.
         reason: Why there is no number, "" where there is.
@@ -66,18 +67,23 @@ class Row:
     memory: int | None = None
     reason: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """What came of it, in words: the verdict, how far apart the two are, or why there is no number."""
+        apart = "" if self.difference is None else f"{self.difference:.1e}"
+        return self.verdict.value + (f": {self.reason or apart}" if self.reason or apart else "")
+
     def cells(self) -> tuple[str, ...]:
         """The row as it is read, under `HEADERS`."""
-        outcome = self.verdict.value + (f": {self.reason}" if self.reason else "")
         return (
             self.quantity, self.call, _number(self.ours), _number(self.reference),
-            "" if self.difference is None else f"{self.difference:.1e}", f"{self.tolerance:.0e}", outcome,
+            f"{self.tolerance:.0e}", self.outcome,
             _both(self.seconds_ours, self.seconds, in_words), _both(self.memory_ours, self.memory, human_bytes),
         )  # fmt: skip
 
 
 HEADERS = (
-    *("quantity", "reference", "wdist", "reference says", "difference", "tolerance", "verdict"),
+    *("quantity", "reference", "wdist", "reference says", "tolerance", "verdict"),
     *("time, wdist / reference", "memory, wdist / reference"),
 )
 
@@ -123,7 +129,7 @@ class ValidationReport:
         said = [f"{count} {verdict.value}" for verdict in Verdict if (count := self.counts[verdict])]
         compared = [row.difference for row in self.rows if row.difference is not None]
         worst = f"; largest relative difference {max(compared):.1e}" if compared else ""
-        return f"{len(self.rows)} comparisons: {', '.join(said) or 'none could be made'}{worst}"
+        return f"{counted(len(self.rows), 'comparison')}: {', '.join(said) or 'none could be made'}{worst}"
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything that JSON can hold."""
