@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import ot
@@ -17,6 +18,7 @@ from scipy.spatial.distance import cdist
 
 import wdist
 from wdist import Bound, Discrete, NotConvergedError
+from wdist.costs import centred
 from wdist.functional import emd
 from wdist.methods import discrete
 from wdist.plans import dense
@@ -329,3 +331,28 @@ def test_high_orders_are_certified_too(p, rng):
     est = wdist.estimate(x, y, p=p, weights_a=w, method="discrete")
     assert est.bound is Bound.EXACT
     assert est.value == pytest.approx(exact, rel=1e-9)
+
+
+def test_one_far_point_without_weight_costs_its_neighbours_no_digit():
+    """Centring on a mean that a point at 1e9 has moved would round the others to 1e-7."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal((20, 3))
+    weights = np.append(np.full(20, 1 / 20), 0.0)
+    plain = wdist.estimate(x, y, p=1, method=Discrete(engine="pot")).value
+    far = [np.vstack([z, np.full((1, 3), 1e9)]) for z in (x, y)]
+    est = wdist.estimate(*far, p=1, weights_a=weights, weights_b=weights, method=Discrete(engine="sparse"))
+    assert est.value == pytest.approx(plain, rel=1e-12)
+    with warnings.catch_warnings():  # the cost of the far point leaves POT's potentials nine digits
+        warnings.simplefilter("ignore", wdist.WdistWarning)
+        est = wdist.estimate(*far, p=1, weights_a=weights, weights_b=weights, method=Discrete(engine="pot"))
+    assert est.lower <= plain * (1 + 1e-12)
+    assert est.upper >= plain * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8, -1e8])
+def test_centring_changes_no_distance(offset):
+    rng = np.random.default_rng(1)
+    x, y = (torch.as_tensor(offset + 1e-3 * rng.standard_normal((5, 2))) for _ in range(2))
+    cx, cy = centred(x, y)
+    assert (cx[:, None] - cy == x[:, None] - y).all()
+    assert float(cx.abs().max()) < 1e-2

@@ -28,9 +28,18 @@ BLOCK_BYTES = 64 * 2**20
 
 
 def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Move both clouds, (n, d) and (m, d), to a common centre, in float64; distances stay what they are."""
+    """Move both clouds, (n, d) and (m, d), to a common centre, in float64, where that changes no distance.
+
+    Coordinates that all lie within a factor of two of their centre lose no digit by the subtraction (Sterbenz 1974);
+    the others stay, since one far point would cost its neighbours' digits.
+    """
     x, y = x.to(torch.float64), y.to(torch.float64)
-    centre = x.mean(dim=-2, keepdim=True) / 2 + y.mean(dim=-2, keepdim=True) / 2
+    centre = (x.mean(dim=-2, keepdim=True) / 2 + y.mean(dim=-2, keepdim=True) / 2).detach()
+    near = torch.ones_like(centre, dtype=torch.bool)
+    for points in (x, y):
+        ratio = points.detach() / centre  # (..., n, d)
+        near &= ((ratio >= 0.5) & (ratio <= 2)).all(dim=-2, keepdim=True)
+    centre = torch.where(near, centre, 0.0)
     return x - centre, y - centre
 
 

@@ -7,6 +7,7 @@ carries a level's prices to the next (`_descend`); `settle` finds each level's p
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -55,7 +56,8 @@ def solve_sparse(
         turned = Coupling(found.coupling.cols, found.coupling.rows, found.coupling.mass)
         potentials = found.potential_b, found.potential_a
         return Solution(turned, *potentials, found.primal, found.dual, found.engine, found.iterations), unit
-    unit = max(float(np.abs(x).max()), float(np.abs(y).max())) or 1.0
+    reach = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    unit = 2.0 ** min(1000, max(-1000, math.frexp(reach)[1]))  # division by it costs no digit
     x, y = x / unit, y / unit
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         ground = Ground(norm, p, pool)
