@@ -77,7 +77,7 @@ def solve_sparse(
         primal = TINY  # the powers of what it moves are below the smallest number
     middle = b @ potential  # the dual value is blind to a constant, and small numbers round less
     u, potential = u + middle, potential - middle
-    size = a @ np.abs(u) + b @ np.abs(potential) + np.abs(potential).max()
+    size = a @ np.abs(u) + b @ np.abs(potential) + np.abs(potential[b > 0]).max()
     dual = max(0.0, float(a @ u + b @ potential - SLACK * size))
     excess = max(0.0, dual - primal)  # masses that rounding moved: the truth may be as far on the other side
     return Solution(
