@@ -5,7 +5,7 @@ from wdist.api import estimate
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
-from wdist.inference import Floor, sampling_floor
+from wdist.inference import Floor, TwoSampleResult, sampling_floor, two_sample_test
 from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
@@ -53,6 +53,7 @@ __all__ = [
     "Sliced",
     "Source",
     "Target",
+    "TwoSampleResult",
     "ValidationReport",
     "WdistError",
     "WdistWarning",
@@ -64,5 +65,6 @@ __all__ = [
     "pairwise",
     "sampling_floor",
     "truth",
+    "two_sample_test",
     "validate",
 ]
