@@ -5,7 +5,7 @@ from wdist.api import estimate
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
-from wdist.inference import Floor, TwoSampleResult, sampling_floor, two_sample_test
+from wdist.inference import TwoSampleResult, sampling_floor, two_sample_test
 from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
@@ -22,7 +22,7 @@ from wdist.methods import (
 )
 from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
-from wdist.result import Bound, Estimate, Interval, Target
+from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
 from wdist.validation import ValidationReport, validate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -9,14 +10,18 @@ import torch
 
 from wdist.answer import answer
 from wdist.costs import Metric
-from wdist.errors import WdistWarning
-from wdist.methods import Method
+from wdist.errors import InputError, WdistWarning
+from wdist.inference.floor import floor_of
+from wdist.methods import Discrete, Line, Method
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
-from wdist.question import ask
-from wdist.result import Estimate, Target
-from wdist.rng import Seed, as_rng
+from wdist.question import Question, ask
+from wdist.result import Estimate, Floor, Target
+from wdist.rng import Rng, Seed, as_rng
 
 __all__ = ["estimate"]
+
+CLEAR = 1.2
+"""Floors from which on a distance is not taken for noise."""
 
 
 def estimate(
@@ -33,6 +38,7 @@ def estimate(
     confidence: float = 0.95,
     device: torch.device | str | None = None,
     seed: Seed = 0,
+    floor: bool = False,
     progress: Progress | None = None,
 ) -> Estimate:
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
@@ -56,6 +62,8 @@ def estimate(
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
+        floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
+            given samples. Beyond the line it costs about as much again as the answer.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -69,7 +77,8 @@ def estimate(
         NotConvergedError: if a solver breaks down without even a bracket to show.
 
     Warns:
-        WdistWarning: if the solver stopped short; the estimate then has `converged=False`.
+        WdistWarning: if the solver stopped short (the estimate then has `converged=False`), or else if `floor` was
+            asked for and the value is below 1.2 floors.
 
     Example:
         >>> import wdist
@@ -79,7 +88,7 @@ def estimate(
         7.0
     """
     rng = as_rng(seed)
-    if belongs_on_disk(
+    if not floor and belongs_on_disk(
         a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
     ):
         return line_from_disk(a, b, p=p, progress=progress)
@@ -88,6 +97,26 @@ def estimate(
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
     found = answer(question, method, rng)
+    if floor:
+        found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
+    elif found.floor is not None and found.value < CLEAR * found.floor.value:
+        warnings.warn(
+            f"{found.quantity} {found.target.words} is {found.value:.4g}, and two samples of these sizes from one law "
+            f"would be {found.floor.told} apart: noise alone would show as much. wdist.two_sample_test says whether "
+            "there is a difference",
+            WdistWarning,
+            stacklevel=2,
+        )
     return found
+
+
+def _floor(found: Estimate, question: Question, rng: Rng) -> Floor:
+    """Estimate the floor of an answer that it is comparable with."""
+    if found.method not in (Line.name, Discrete.name):
+        raise InputError(
+            f"floor=True goes with W_p between given points, from 'line' or 'discrete'; method {found.method!r} "
+            "answered. Drop it, or ask wdist.sampling_floor for the floor of W_p"
+        )
+    return floor_of(question, rng)

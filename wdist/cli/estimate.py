@@ -56,6 +56,9 @@ def estimate(
     ] = "sample",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Also estimate what sampling noise alone would show.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")] = None,
     weights_a: Annotated[
         Path | None, typer.Option(help="File of the masses of A, one a point.", rich_help_panel=MASSES)
@@ -135,7 +138,7 @@ def estimate(
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, seed=seed, progress=report,
+                device=device, seed=seed, floor=floor, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))
@@ -164,6 +167,7 @@ def _table(answer: Estimate, files: dict[str, tuple[Path, tuple[int, ...]]]) -> 
         "lower": _digits(answer.lower),
         "upper": _digits(answer.upper),
         "interval": "none" if answer.interval is None else str(answer.interval),
+        "floor": "not asked for" if answer.floor is None else answer.floor.told,
         "method": answer.method,
         "time": f"{answer.seconds:.3g} s",
         "note": answer.message or "none",
