@@ -2,6 +2,7 @@
 
 from wdist import datasets, functional, truth
 from wdist.api import estimate
+from wdist.bounds import bounds
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
@@ -58,6 +59,7 @@ __all__ = [
     "WdistError",
     "WdistWarning",
     "__version__",
+    "bounds",
     "datasets",
     "estimate",
     "functional",
