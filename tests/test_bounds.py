@@ -1,5 +1,7 @@
 """Bounds from any potential and any plan: never violated, tight where they can be, and refused by name."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,8 @@ from wdist.plans.dense import Coupling
 from wdist.plans.pairs import Matrix
 from wdist.plans.scale import best_multiple
 
-LEAST = 1 - 1e-12  # rounding of sums
+SUMS, MASSES = 1e-12, 1e-15
+"""Rounding of sums, relative; and of masses, which sum to one only to rounding, in units of the longest distance."""
 
 
 def clouds(rng, n, m, d):
@@ -63,10 +66,12 @@ def check(seed):
     ][rng.integers(5)]
     potential = rng.standard_normal(m) if rng.random() < 0.3 else WILD[rng.integers(len(WILD))]
     found = bounds(x, y, p=p, potential=potential, plan=plan, seed=seed, **weights)
-    truth = wdist.estimate(x, y, p=p, method="exact", **weights)
-    assert truth.converged
-    assert found.lower * LEAST <= truth.upper, (seed, found, truth)
-    assert truth.lower * LEAST <= found.upper, (seed, found, truth)
+    with warnings.catch_warnings():  # where float64 denies an exact answer its bracket will do
+        warnings.simplefilter("ignore", wdist.WdistWarning)
+        truth = wdist.estimate(x, y, p=p, method="exact", **weights)
+    slack = MASSES * np.linalg.norm(x[:, None] - y, axis=2).max() ** p
+    assert found.lower**p <= truth.upper**p * (1 + SUMS) + slack, (seed, found, truth)
+    assert truth.lower**p <= found.upper**p * (1 + SUMS) + slack, (seed, found, truth)
 
 
 @settings(max_examples=150, deadline=None)

@@ -58,12 +58,14 @@ def estimate(
             (n, m), called with tensors if a or b is one, else with arrays. The last three are for method
             "discrete" and "sinkhorn".
         target: "sample", the distance between the two clouds as given, or "population", between the laws they
-            came from. Methods that can answer for one only say so in the estimate's `target`.
+            came from: on the line an interval for W1, beyond it by a critic. Methods that can answer for one only
+            say so in the estimate's `target`.
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
-            given samples. Beyond the line it costs about as much again as the answer.
+            given samples. Beyond the line it costs about as much again as the answer; of the laws on the line, where it
+            costs nothing, it always comes along.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -97,11 +99,12 @@ def estimate(
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
     found = answer(question, method, rng)
-    if floor:
+    of_laws = found.method == Line.name and found.target is Target.POPULATION
+    if floor or (of_laws and question.sampled):
         found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
-    elif found.floor is not None and found.value < CLEAR * found.floor.value:
+    elif found.floor is not None and not of_laws and found.value < CLEAR * found.floor.value:
         warnings.warn(
             f"{found.quantity} {found.target.words} is {found.value:.4g}, and two samples of these sizes from one law "
             f"would be {found.floor.told} apart: noise alone would show as much. wdist.two_sample_test says whether "

@@ -153,6 +153,9 @@ class Estimate:
     def __repr__(self) -> str:
         if not self.converged:
             head = f"{self.quantity} {self.target.words}: NOT CONVERGED (unfinished figure {_number(self.value)})"
+        elif self._of_laws:
+            head = f"{self.quantity} between the laws: {self._range}; "
+            head += f"debiased guess {_number(self.value)} (no guarantee)"
         elif self.bound is Bound.NONE:
             head = f"{self.quantity} {self.target.words} ≈ {_number(self.value)} (an estimate, no guarantee)"
         elif self.bound is Bound.EXACT:
@@ -161,9 +164,9 @@ class Estimate:
             side = "at least" if self.bound is Bound.LOWER else "at most"
             head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that)"
         parts = [head]
-        if self.bound is not Bound.EXACT and (bracket := self._bracket()):
+        if self.bound is not Bound.EXACT and not self._of_laws and (bracket := self._bracket()):
             parts.append(f"{self._vouched} {bracket}")
-        if self.interval is not None:
+        if self.interval is not None and not self._of_laws:
             parts.append(f"interval {self.interval}")
         if self.floor is not None:
             parts.append(f"two samples of these sizes from one law would be {self.floor.told} apart")
@@ -215,6 +218,21 @@ class Estimate:
         return f"W{self.p:g}"
 
     @property
+    def _of_laws(self) -> bool:
+        """Whether this is an interval between the laws, and the value a guess within it."""
+        ends = None if self.interval is None else (self.interval.low, self.interval.high)
+        return (
+            self.target is Target.POPULATION and self.bound is Bound.NONE and ends == (self.lower, self.upper)
+        )
+
+    @property
+    def _range(self) -> str:
+        """The interval as it is read out."""
+        assert self.interval is not None
+        low, high, level = self.interval.low, self.interval.high, 100 * self.interval.confidence
+        return f"at least {_number(low)}, at most {_number(high)} ({level:g} %)"
+
+    @property
     def _vouched(self) -> str:
         """Bounds between samples are proved; between laws they hold at a level, for large samples."""
         if self.target is Target.SAMPLE or self.interval is None:
@@ -233,6 +251,8 @@ class Estimate:
             return f"not at all: the solver stopped short. Certified so far: {self._bracket() or 'nothing'}."
         if self.bound is Bound.EXACT:
             return f"exact: {self._name} {self.target.words}, to rounding."
+        if self._of_laws and self.interval is not None:
+            return f"{self._name} between the laws is {self._range}, by {self.interval.source}; the guess is only that."
         if self.bound is Bound.NONE:
             lead = f"an estimate of {self.quantity} without a guarantee."
         else:
