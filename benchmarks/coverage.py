@@ -1,7 +1,7 @@
 """Whether what is promised of the laws holds: coverage, size, power, floors, over many samples of known laws.
 
 A promise is a group of cells; a cell draws pairs of samples of two laws whose answer is known, over and over, and
-counts: `python -m benchmarks.coverage`, with `--only PROMISE`, `--resume` and `--share` (of the repeats) as time allows.
+counts: `python -m benchmarks.coverage`, with `--only PROMISE`, `--resume` and `--share` of the repeats as time allows.
 Figures are written to `results/coverage.json` after every cell.
 """
 
@@ -55,8 +55,8 @@ CHANGES: dict[str, Callable[[Array, float], Array]] = {
 }
 
 PROMISES = {
-    "interval": "interval for W1 between laws on the line, nominal 95 %: coverage at least 0.92 in every cell, width at "
-    "most 1.05 of that of the L1 band",
+    "interval": "interval for W1 between laws on the line, nominal 95 %: coverage at least 0.92 in every cell, width "
+    "at most 1.05 of that of the L1 band",
     "size": "two-sample test at 5 %: rejections between 3 and 7 % where both laws are one",
     "power": "two-sample test at 5 %: power within 0.05 of the best single statistic's",
     "floor": "mean floor of either sample: within 10 % of the mean W1 between fresh samples of the law",
