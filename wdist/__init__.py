@@ -6,7 +6,7 @@ from wdist.bounds import bounds
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
-from wdist.inference import TwoSampleResult, sampling_floor, two_sample_test
+from wdist.inference import Comparison, TwoSampleResult, compare, sampling_floor, two_sample_test
 from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
@@ -35,6 +35,7 @@ __all__ = [
     "Bound",
     "Circle",
     "Clip",
+    "Comparison",
     "Constraint",
     "Critic",
     "Discrete",
@@ -60,6 +61,7 @@ __all__ = [
     "WdistWarning",
     "__version__",
     "bounds",
+    "compare",
     "datasets",
     "estimate",
     "functional",

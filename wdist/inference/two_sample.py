@@ -16,18 +16,17 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.inference.exchangeable import check_exchangeable
 from wdist.measures import Samples
 from wdist.options import check_whole
 from wdist.question import ask
 from wdist.resampling.exchange import Array, Blocks, Exchange, Groups, exchange
-from wdist.resampling.serial import serial_dependence
 from wdist.resampling.statistics import STATISTICS, Own, Statistic, StraightLine
+from wdist.resampling.tails import refined_shares, tail_shares
 from wdist.rng import Rng, Seed, as_rng
 
 __all__ = ["StatisticResult", "TwoSampleResult", "two_sample_test"]
 
-TIE = 1e-9
-"""Statistics that differ by less than so much of the largest are taken for equal: sums of the same rows round apart."""
 ENERGY_DIM = 3
 """Dimension from which on "auto" prefers the energy distance to slices."""
 ENERGY_ROWS = 12_000
@@ -172,25 +171,15 @@ def two_sample_test(
     check_whole("permutations", permutations)
     rng = as_rng(seed)
     question = ask(a, b, rng=rng)
-    if not question.sampled:
-        raise InputError("a two-sample test is of two given samples; draw from the source first")
-    pair = question.samples
-    for sample, name in zip(pair, "ab", strict=True):
-        if not sample.uniform:
-            raise InputError(
-                f"{name} is weighted; relabelling exchanges rows, and rows of unequal weight are not exchangeable. "
-                f"Draw rows from it in proportion to the weights, or test without them"
-            )
+    pair = check_exchangeable(question, groups, blocks)
     chosen = _chosen(statistic, question.dim, sum(question.sizes), flat=np.ndim(a) == 1 or np.ndim(b) == 1)
     rows = exchange(*question.sizes, groups, blocks)
-    if blocks is None:
-        _refuse_series(pair, None if groups is None else rows.groups)
     points = torch.cat([sample.points.double() for sample in pair])  # (N, d)
     values = _evaluated(chosen, points, rows, permutations, rng)  # (statistics, 1 + permutations)
     parts = tuple(_read(name, row) for name, row in zip(chosen, values, strict=True))
     whole = parts[0]
     if len(parts) > 1:
-        least = np.min([_fine(row) for row in values], axis=0)
+        least = np.min([refined_shares(row) for row in values], axis=0)
         whole = _read(f"least p of {' and '.join(part.name for part in parts)}", -np.log10(least))
     message = " ".join(filter(None, [question.notes, _shared(pair)]))
     return TwoSampleResult(
@@ -229,22 +218,6 @@ def _chosen(statistic: Statistics, dim: int, rows: int, *, flat: bool) -> dict[s
     return {name: STATISTICS[name] for name in names}
 
 
-def _refuse_series(pair: tuple[Samples, Samples], groups: Array | None) -> None:
-    """Refuse rows that plainly depend on those before them: exchanged one by one, they would overstate."""
-    start = 0
-    for sample, name in zip(pair, "ab", strict=True):
-        strata = None if groups is None else groups[start : start + len(sample)]
-        found = serial_dependence(sample.points.double().cpu().numpy(), strata)
-        if found.plain:
-            raise InputError(
-                f"rows of {name} depend on the rows before them (rank correlation {found.correlation:.2f} between "
-                f"neighbours, {found.errors:.0f} standard errors above chance), so they are not exchangeable one by "
-                "one and the test would overstate. Pass blocks=, a number of rows that is long against that "
-                "dependence, or blocks=1 if the order of the rows means nothing"
-            )
-        start += len(sample)
-
-
 def _evaluated(
     chosen: dict[str, Statistic], points: Tensor, rows: Exchange, permutations: int, rng: Rng
 ) -> Array:
@@ -256,27 +229,8 @@ def _evaluated(
     )
 
 
-def _pvalues(values: Array) -> Array:
-    """Share of all labellings, the observed one too, that reach each value: (k,) -> (k,)."""
-    below = np.searchsorted(np.sort(values), values - TIE * np.abs(values).max(), side="left")
-    shares: Array = (len(values) - below) / len(values)
-    return shares
-
-
-def _fine(values: Array) -> Array:
-    """The same, less a part of the last step that grows with the distance from the mean: no two extremes tie.
-
-    Without it every statistic's most extreme relabelling would have the least p-value there is, the observed labels
-    never alone.
-    """
-    spread = values.std()
-    out = np.maximum(values - values.mean(), 0) / (spread or 1.0)
-    shares: Array = _pvalues(values) - out / (1 + out) / len(values)
-    return shares
-
-
 def _read(name: str, values: Array) -> StatisticResult:
-    return StatisticResult(name, float(values[0]), float(_pvalues(values)[0]), values[1:])
+    return StatisticResult(name, float(values[0]), float(tail_shares(values[:1], values)[0]), values[1:])
 
 
 def _shared(pair: tuple[Samples, Samples]) -> str:
