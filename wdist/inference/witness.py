@@ -64,7 +64,7 @@ def witness_region(x: Tensor, y: Tensor, confidence: float, rng: Rng) -> Region:
         >>> from wdist.rng import as_rng
         >>> x = torch.arange(200.0).double()[:, None]
         >>> region = witness_region(x, x + 100, 0.95, as_rng(0))
-        >>> region.share_a > 0.4, region.share_b < 0.1, region.pvalue < 1e-6
+        >>> region.share_a > 0.8, region.share_b < 0.5, region.pvalue < 1e-6
         (True, True, True)
     """
     (first_x, held_x), (first_y, held_y) = (_halves(len(z), rng) for z in (x, y))
