@@ -318,6 +318,17 @@ class TestWords:
         assert "The smallest p-value possible here is 0.001. energy: " in found.power_note
         assert (energy.null_distribution >= energy.threshold).mean() <= 0.051
 
+    def test_a_coordinate_that_rules_the_rest_is_said(self, rng):
+        x, y = rng.standard_normal((50, 4)), rng.standard_normal((50, 4))
+        assert two_sample_test(x, y, permutations=9).message == ""
+        scale = np.array([1, 1, 1e3, 0])  # another unit, and a constant coordinate
+        message = two_sample_test(x * scale, y * scale, permutations=9).message
+        assert message.startswith(
+            "Coordinate 2 holds 99.8% of the spread of all 4, so the test hardly sees the others"
+        )
+        tails = np.c_[x[:, :3], rng.standard_cauchy(50) * 1e3]
+        assert "Coordinate 3 holds " in two_sample_test(tails, tails[::-1] + 1, permutations=9).message
+
     def test_samples_too_small_to_show_anything(self):
         found = two_sample_test([0.0, 1.0], [8.0, 9.0])
         assert found.power_note.startswith("No difference could be significant at 5 %")

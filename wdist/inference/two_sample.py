@@ -32,6 +32,8 @@ ENERGY_DIM = 3
 ENERGY_ROWS = 12_000
 """Most rows for which "auto" takes the energy distance, whose cost grows with their square: some ten seconds."""
 LEVEL = 0.05
+RULING = 0.95
+"""Share of the coordinates' mean absolute deviations from which on one of them is said to rule the rest."""
 
 Statistics = str | Callable[[Any, Any], Any] | tuple[str, ...]
 
@@ -181,7 +183,7 @@ def two_sample_test(
     if len(parts) > 1:
         least = np.min([refined_shares(row) for row in values], axis=0)
         whole = _read(f"least p of {' and '.join(part.name for part in parts)}", -np.log10(least))
-    message = " ".join(filter(None, [question.notes, _shared(pair)]))
+    message = " ".join(filter(None, [question.notes, _ruled(points), _shared(pair)]))
     return TwoSampleResult(
         whole.name,
         whole.statistic,
@@ -231,6 +233,19 @@ def _evaluated(
 
 def _read(name: str, values: Array) -> StatisticResult:
     return StatisticResult(name, float(values[0]), float(tail_shares(values[:1], values)[0]), values[1:])
+
+
+def _ruled(points: Tensor) -> str:
+    """Say if one coordinate is nearly all of the distance between rows, by its unit or by its tails."""
+    spread = (points - points.mean(dim=0)).abs().mean(dim=0)  # (d,)
+    total, largest, d = float(spread.sum()), int(spread.argmax()), points.shape[1]
+    share = float(spread[largest]) / (total or 1.0)
+    if d == 1 or share <= RULING:
+        return ""
+    return (
+        f"Coordinate {largest} holds {share:.1%} of the spread of all {d}, so the test hardly sees the others; "
+        "bring them to comparable scales, or look at each with wdist.compare."
+    )
 
 
 def _shared(pair: tuple[Samples, Samples]) -> str:
