@@ -12,8 +12,9 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import crossovers, scaling
+from benchmarks import coverage, crossovers, scaling
 from benchmarks.layout import engine_rules, lines, pivot, slopes
+from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
 from benchmarks.tables import GROUPS
 from benchmarks.verdict import Record
@@ -40,7 +41,7 @@ This page is made from `benchmarks/results/` by `python -m benchmarks.render`; n
   since at its default it returns wrong costs.
 
 To measure again: `pip install -c constraints.txt -e '.[bench]'`, then `python -m benchmarks.run exact`, `scaling` and
-`crossovers` (hours; `--only GROUP`, `--resume`), then `python -m benchmarks.render`.
+`crossovers` (hours; `--only GROUP`, `--resume`), `python -m benchmarks.coverage`, then `python -m benchmarks.render`.
 """
 
 
@@ -51,6 +52,7 @@ def page(results: Path) -> str:
         for name, group in GROUPS.items()
     ]
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
+    sections += [("coverage", coverage.__doc__, promises)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")

@@ -31,7 +31,16 @@ def taxi(x, y):
 @pytest.mark.parametrize(
     ("a", "b", "kwargs", "chosen", "because"),
     [
-        (MANY[:50], MANY[:50], {"target": "population"}, "critic", "only a critic speaks of the laws"),
+        (MANY[:50], MANY[:50], {"target": "population"}, "critic", "only a critic speaks of them"),
+        (MANY[:50, 0], MANY[:50, 0], {"target": "population"}, "line", "on the line the bootstrap bounds it"),
+        (
+            law_on_the_line,
+            MANY[:50, 0],
+            {"target": "population"},
+            "line",
+            "on the line the bootstrap bounds it",
+        ),
+        (MANY[:50, 0], MANY[:50, 0], {"target": "population", "metric": taxi}, "critic", "only a critic"),
         (law, MANY[:50], {}, "critic", "a source that draws"),
         (law_on_the_line, law_on_the_line, {}, "critic", "a source that draws"),
         (MANY[:9, 0], MANY[:7, 0], {"p": math.inf}, "line", "one coordinate"),

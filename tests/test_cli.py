@@ -126,14 +126,15 @@ def test_every_option_reaches_the_call(nile, monkeypatch):
     monkeypatch.setattr(wdist, "estimate", spy)
     answer(
         "a.npy b.npy --p inf --method sliced --metric chebyshev --target population --confidence 0.8 "
-        "--seed 7 --device cpu --time-limit 9 --weights-a a.npy --weights-b b.npy --normalize-weights"
+        "--seed 7 --floor --device cpu --time-limit 9 --weights-a a.npy --weights-b b.npy --normalize-weights"
     )
     np.testing.assert_array_equal(seen.pop("weights_a"), nile.a)
     np.testing.assert_array_equal(seen.pop("weights_b"), nile.b)
     assert callable(seen.pop("progress"))
     assert seen == {
         "p": float("inf"), "method": "sliced", "metric": "chebyshev", "target": "population",
-        "confidence": 0.8, "seed": 7, "device": "cpu", "time_limit": 9.0, "normalize_weights": True,
+        "confidence": 0.8, "seed": 7, "floor": True, "device": "cpu", "time_limit": 9.0,
+        "normalize_weights": True,
     }  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def test_a_person_gets_a_line_and_a_table(nile):
     assert rows == {
         "A": "a.npy, 28 points", "B": "b.npy, 72 points", "quantity": "W1", "value": "247.7777778",
         "target": "between the samples", "bound": "exact", "lower": "247.7777778", "upper": "247.7777778",
-        "interval": "none", "method": "line", "note": "none",
+        "interval": "none", "floor": "not asked for", "method": "line", "note": "none",
     }  # fmt: skip
 
 
@@ -246,10 +247,15 @@ def test_help_gives_examples_and_exit_codes():
     for line in ("--help", "estimate -h"):
         text = " ".join(run(line).stdout.split())
         assert "0 an answer; 1 the solver did not converge" in text
-        assert "2 bad input; 70 a fault in wdist itself; 130 interrupted" in text
+        assert (
+            "2 bad input; 3 a difference that `test --fail-at` asked about; 70 a fault in wdist itself"
+            in text
+        )
     text = run("estimate --help").stdout
     assert "wdist estimate before.csv after.csv --column flow" in text
-    options = "p method metric target confidence seed device weights-a weights-b weights-column json explain "
+    options = (
+        "p method metric target confidence seed floor device weights-a weights-b weights-column json explain "
+    )
     options += "normalize-weights column column-a column-b key key-a key-b header no-header"
     assert [option for option in options.split() if f"--{option} " not in text] == []
 

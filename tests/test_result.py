@@ -193,6 +193,7 @@ class TestToDict:
             "seconds": 0.0,
             "detail": {"iterations": 7, "gap": 0.5, "found": True, "engine": "pot", "nothing": None},
             "choice": {"rule": "r", "memory": 5, "others": [["x", "y"]]},
+            "floor": None,
         }
 
     def test_an_infinite_order_is_a_word(self):

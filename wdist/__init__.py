@@ -2,10 +2,11 @@
 
 from wdist import datasets, functional, truth
 from wdist.api import estimate
+from wdist.bounds import bounds
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
-from wdist.inference import Floor, sampling_floor
+from wdist.inference import Comparison, TwoSampleResult, compare, sampling_floor, two_sample_test
 from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
@@ -22,7 +23,7 @@ from wdist.methods import (
 )
 from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
-from wdist.result import Bound, Estimate, Interval, Target
+from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
 from wdist.validation import ValidationReport, validate
 
@@ -34,6 +35,7 @@ __all__ = [
     "Bound",
     "Circle",
     "Clip",
+    "Comparison",
     "Constraint",
     "Critic",
     "Discrete",
@@ -53,10 +55,13 @@ __all__ = [
     "Sliced",
     "Source",
     "Target",
+    "TwoSampleResult",
     "ValidationReport",
     "WdistError",
     "WdistWarning",
     "__version__",
+    "bounds",
+    "compare",
     "datasets",
     "estimate",
     "functional",
@@ -64,5 +69,6 @@ __all__ = [
     "pairwise",
     "sampling_floor",
     "truth",
+    "two_sample_test",
     "validate",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -10,13 +11,17 @@ import torch
 from wdist.answer import answer
 from wdist.costs import Metric
 from wdist.errors import InputError, WdistWarning
-from wdist.methods import Method
+from wdist.inference.floor import floor_of
+from wdist.methods import Discrete, Line, Method
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
-from wdist.question import ask
-from wdist.result import Estimate, Target
-from wdist.rng import Seed, as_rng
+from wdist.question import Question, ask
+from wdist.result import Estimate, Floor, Target
+from wdist.rng import Rng, Seed, as_rng
 
 __all__ = ["estimate"]
+
+CLEAR = 1.2
+"""Floors from which on a distance is not taken for noise."""
 
 
 def estimate(
@@ -34,6 +39,7 @@ def estimate(
     device: torch.device | str | None = None,
     time_limit: float | None = None,
     seed: Seed = 0,
+    floor: bool = False,
     progress: Progress | None = None,
 ) -> Estimate:
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
@@ -53,12 +59,16 @@ def estimate(
             (n, m), called with tensors if a or b is one, else with arrays. The last three are for method
             "discrete" and "sinkhorn".
         target: "sample", the distance between the two clouds as given, or "population", between the laws they
-            came from. Methods that can answer for one only say so in the estimate's `target`.
+            came from: on the line an interval for W1, beyond it by a critic. Methods that can answer for one only
+            say so in the estimate's `target`.
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         time_limit: Seconds after which the exact solver of method "discrete" hands out the certified bracket that it
             has, with `converged=False`; the certificate comes on top (see `Discrete`). None for no limit.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
+        floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
+            given samples. Beyond the line it costs about as much again as the answer; of the laws on the line, where it
+            costs nothing, it always comes along.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -72,7 +82,8 @@ def estimate(
         NotConvergedError: if a solver breaks down without even a bracket to show.
 
     Warns:
-        WdistWarning: if the solver stopped short; the estimate then has `converged=False`.
+        WdistWarning: if the solver stopped short (the estimate then has `converged=False`), or else if `floor` was
+            asked for and the value is below 1.2 floors.
 
     Example:
         >>> import wdist
@@ -82,7 +93,7 @@ def estimate(
         7.0
     """
     rng = as_rng(seed)
-    if belongs_on_disk(
+    if not floor and belongs_on_disk(
         a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
     ):
         if time_limit is not None:
@@ -95,6 +106,27 @@ def estimate(
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
     found = answer(question, method, rng, time_limit)
+    of_laws = found.method == Line.name and found.target is Target.POPULATION
+    if floor or (of_laws and question.sampled):
+        found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
+    elif found.floor is not None and not of_laws and found.value < CLEAR * found.floor.value:
+        warnings.warn(
+            f"{found.quantity} {found.target.words} is {found.value:.4g}, and two samples of these sizes from one law "
+            f"would be {found.floor.told} apart: noise alone would show as much. wdist.two_sample_test says whether "
+            "there is a difference",
+            WdistWarning,
+            stacklevel=2,
+        )
     return found
+
+
+def _floor(found: Estimate, question: Question, rng: Rng) -> Floor:
+    """Estimate the floor of an answer that it is comparable with."""
+    if found.method not in (Line.name, Discrete.name):
+        raise InputError(
+            f"floor=True goes with W_p between given points, from 'line' or 'discrete'; method {found.method!r} "
+            "answered. Drop it, or ask wdist.sampling_floor for the floor of W_p"
+        )
+    return floor_of(question, rng)

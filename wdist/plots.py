@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from wdist.inference import Comparison
     from wdist.plans.dense import Coupling
 
-__all__ = ["draw_estimates", "draw_line", "draw_matches", "new_figure", "save"]
+__all__ = ["draw_estimates", "draw_features", "draw_line", "draw_matches", "new_figure", "save"]
 
 DARK, MIDDLE, LIGHT, ACCENT = "#1b2a49", "#5b7db1", "#d9c9a3", "#c0392b"
 Array = np.ndarray[Any, Any]
@@ -100,6 +101,30 @@ def draw_estimates(ax: Axes, rows: Sequence[tuple[str, Estimate]], floor: float,
     ax.set_yticks(range(len(rows)), [label for label, _ in rows])
     ax.set(xlabel=unit, ylim=(len(rows) - 0.4, -1.1))
     ax.set_xlim(0, 1.25 * max(est.upper or est.value for _, est in rows))
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def draw_features(ax: Axes, found: Comparison, most: int = 20) -> None:
+    """Draw how far apart the samples are along each feature; filled bars differ at 5 %, corrected for all.
+
+    Args:
+        ax: Where to draw.
+        found: What `wdist.compare` gave.
+        most: Features to show, the plainest differences first.
+    """
+    shown = found.features[:most]
+    plain = [one.pvalue <= 0.05 for one in shown]
+    for k, (one, differs) in enumerate(zip(shown, plain, strict=True)):
+        ax.barh(
+            k, one.relative, color=DARK if differs else "white", edgecolor=DARK, linewidth=1.2, height=0.7
+        )
+        ax.annotate(f"p = {one.pvalue:.2g}", (one.relative, k), xytext=(5, 0), textcoords="offset points",
+                    va="center", fontsize=8)  # fmt: skip
+    ax.set_yticks(range(len(shown)), [one.name for one in shown])
+    ax.set(xlabel="$W_1$ in units of the pooled interquartile range", ylim=(len(shown) - 0.4, -0.6))
+    ax.set_xlim(0, 1.2 * max(one.relative for one in shown) or 1.0)
+    total = sum(one.pvalue <= 0.05 for one in found.features)
+    ax.set_title(f"{total} of {len(found.features)} features differ at 5 %, corrected for all", fontsize=10)
     ax.spines[["top", "right"]].set_visible(False)
 
 

@@ -14,15 +14,26 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from wdist.costs import METRICS, Metric
+from wdist.costs import METRICS, Metric, centred
 from wdist.errors import InputError
 from wdist.measures import Samples, as_device, as_samples
 from wdist.result import Target
 from wdist.rng import Rng
 from wdist.sources import CheckedSource, as_source, is_source, to_samples
 
-__all__ = ["Measure", "Question", "as_measure", "as_order", "ask", "check_columns", "check_pair", "terms"]
+__all__ = [
+    "Measure",
+    "Question",
+    "as_measure",
+    "as_order",
+    "ask",
+    "check_columns",
+    "check_pair",
+    "in_units",
+    "terms",
+]
 
 Measure = Samples | CheckedSource
 
@@ -200,3 +211,17 @@ def as_order(p: Any) -> float:
 
 def _is_real(x: object) -> bool:
     return not isinstance(x, bool) and isinstance(x, numbers.Real)
+
+
+def in_units(question: Question) -> tuple[Tensor, Tensor, float, str]:
+    """Both clouds centred, in units of their largest coordinate; that unit; what a metric is called with.
+
+    A metric of the user's own gets the points as they came: it need not be homogeneous, nor blind to a shift.
+    """
+    a, b = question.samples
+    native = "torch" if "torch" in (a.native, b.native) else "numpy"
+    if callable(question.metric):
+        return a.points.double(), b.points.double(), 1.0, native
+    x, y = centred(a.points, b.points)
+    unit = max(float(x.abs().amax()), float(y.abs().amax())) or 1.0
+    return x / unit, y / unit, unit, native

@@ -16,7 +16,7 @@ from typing import Any
 from wdist.errors import NotConvergedError
 from wdist.memory import human_bytes
 
-__all__ = ["Bound", "Choice", "Estimate", "Interval", "Target", "counted", "in_words"]
+__all__ = ["Bound", "Choice", "Estimate", "Floor", "Interval", "Target", "counted", "in_words"]
 
 
 class Bound(str, Enum):
@@ -63,6 +63,42 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """Distance that two samples, of the sizes given, would be apart if both came from one law.
+
+    Attributes:
+        a: If both came from the law of a.
+        b: If both came from the law of b.
+        p: Order of the distance.
+    """
+
+    a: float
+    b: float
+    p: float
+
+    @property
+    def value(self) -> float:
+        """The larger of the two."""
+        return max(self.a, self.b)
+
+    @property
+    def told(self) -> str:
+        """Both in words: one figure where they agree to 5 %."""
+        low, high = sorted((self.a, self.b))
+        return (
+            f"about {high:.3g}"
+            if low >= 0.95 * high
+            else f"{self.a:.3g} (law of a) or {self.b:.3g} (law of b)"
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"W{self.p:g} between two samples of these sizes from one law would be about "
+            f"{self.a:.4g} (the law of a) or {self.b:.4g} (the law of b)"
+        )
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A distance and what it means.
 
@@ -82,6 +118,7 @@ class Estimate:
         detail: What the method found on the way (plan, potentials, iterations, ...); its type is the
             method's.
         choice: Why this method answered; read out by `explain()`.
+        floor: What sampling noise alone would show, where it was asked for.
     """
 
     value: float
@@ -98,6 +135,7 @@ class Estimate:
     seconds: float = 0.0
     detail: Any = None
     choice: Choice | None = None
+    floor: Floor | None = None
 
     def __post_init__(self) -> None:
         assert math.isfinite(self.value), f"{self.method} returned {self.value}"
@@ -115,6 +153,9 @@ class Estimate:
     def __repr__(self) -> str:
         if not self.converged:
             head = f"{self.quantity} {self.target.words}: NOT CONVERGED (unfinished figure {_number(self.value)})"
+        elif self._of_laws:
+            head = f"{self.quantity} between the laws: {self._range}; "
+            head += f"debiased guess {_number(self.value)} (no guarantee)"
         elif self.bound is Bound.NONE:
             head = f"{self.quantity} {self.target.words} ≈ {_number(self.value)} (an estimate, no guarantee)"
         elif self.bound is Bound.EXACT:
@@ -123,10 +164,12 @@ class Estimate:
             side = "at least" if self.bound is Bound.LOWER else "at most"
             head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that)"
         parts = [head]
-        if self.bound is not Bound.EXACT and (bracket := self._bracket()):
+        if self.bound is not Bound.EXACT and not self._of_laws and (bracket := self._bracket()):
             parts.append(f"{self._vouched} {bracket}")
-        if self.interval is not None:
+        if self.interval is not None and not self._of_laws:
             parts.append(f"interval {self.interval}")
+        if self.floor is not None:
+            parts.append(f"two samples of these sizes from one law would be {self.floor.told} apart")
         return "; ".join([*parts, f"by {self.method} in {in_words(self.seconds)}"])
 
     def explain(self) -> str:
@@ -150,13 +193,14 @@ class Estimate:
         out: dict[str, Any] = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in ("detail", "interval", "choice")
+            if field.name not in ("detail", "interval", "choice", "floor")
         }
         out["bound"], out["target"] = self.bound.value, self.target.value
         if math.isinf(self.p):
             out["p"] = "inf"
-        out["interval"] = None if self.interval is None else dataclasses.asdict(self.interval)
-        out["choice"] = None if self.choice is None else dataclasses.asdict(self.choice)
+        for name in ("interval", "choice", "floor"):
+            part = getattr(self, name)
+            out[name] = None if part is None else dataclasses.asdict(part)
         out["detail"] = {}
         if dataclasses.is_dataclass(self.detail):
             for field in dataclasses.fields(self.detail):
@@ -172,6 +216,21 @@ class Estimate:
     @property
     def _name(self) -> str:
         return f"W{self.p:g}"
+
+    @property
+    def _of_laws(self) -> bool:
+        """Whether this is an interval between the laws, and the value a guess within it."""
+        ends = None if self.interval is None else (self.interval.low, self.interval.high)
+        return (
+            self.target is Target.POPULATION and self.bound is Bound.NONE and ends == (self.lower, self.upper)
+        )
+
+    @property
+    def _range(self) -> str:
+        """The interval as it is read out."""
+        assert self.interval is not None
+        low, high, level = self.interval.low, self.interval.high, 100 * self.interval.confidence
+        return f"at least {_number(low)}, at most {_number(high)} ({level:g} %)"
 
     @property
     def _vouched(self) -> str:
@@ -192,6 +251,8 @@ class Estimate:
             return f"not at all: the solver stopped short. Certified so far: {self._bracket() or 'nothing'}."
         if self.bound is Bound.EXACT:
             return f"exact: {self._name} {self.target.words}, to rounding."
+        if self._of_laws and self.interval is not None:
+            return f"{self._name} between the laws is {self._range}, by {self.interval.source}; the guess is only that."
         if self.bound is Bound.NONE:
             lead = f"an estimate of {self.quantity} without a guarantee."
         else:

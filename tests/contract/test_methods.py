@@ -149,7 +149,10 @@ class TestAnswer:
     def test_refuses_what_it_cannot_answer(self, contract):
         """Each method says no to a target or an order that it cannot serve, in words that name the way out."""
         x = np.zeros((40, contract.dim)) + np.arange(40)[:, None]
-        if contract.method.name != "critic":
+        if contract.method.name == "line":
+            with pytest.raises(wdist.InputError, match="of the laws it speaks for p=1 only; pass p=1"):
+                wdist.estimate(x, x, p=2, target="population", method="line")
+        elif contract.method.name != "critic":
             with pytest.raises(wdist.InputError, match="use 'critic'"):
                 contract.ask(x, x, target="population")
         else:

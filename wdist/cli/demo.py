@@ -22,8 +22,7 @@ from wdist.cli.terminal import guarded, output, progress
 from wdist.cli.writing import check_folder
 
 if TYPE_CHECKING:
-    from wdist.inference import Floor
-    from wdist.result import Estimate
+    from wdist.result import Estimate, Floor
 
 __all__ = ["demo"]
 
@@ -133,8 +132,7 @@ def _table(story: _Story) -> Table:
 
 def _cells(answer: Any) -> tuple[Text, str, str]:
     """The number, what it is, and what is certified of it."""
-    from wdist.inference import Floor
-    from wdist.result import Bound
+    from wdist.result import Bound, Floor
 
     if isinstance(answer, Floor):
         return Text(f"{answer.value:.4g}", style="dim"), "what noise alone would show", ""

@@ -63,6 +63,9 @@ def estimate(
     target: TargetName = "sample",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: SeedNumber = 0,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Also estimate what sampling noise alone would show.")
+    ] = False,
     device: Device = None,
     time_limit: TimeLimit = None,
     weights_a: WeightsA = None,
@@ -115,7 +118,7 @@ def estimate(
             answer = wdist.estimate(
                 x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, time_limit=time_limit, seed=seed, progress=report,
+                device=device, time_limit=time_limit, seed=seed, floor=floor, progress=report,
             )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))
@@ -144,6 +147,7 @@ def _table(answer: Estimate, files: dict[str, tuple[Path, tuple[int, ...]]]) -> 
         "lower": _digits(answer.lower),
         "upper": _digits(answer.upper),
         "interval": "none" if answer.interval is None else str(answer.interval),
+        "floor": "not asked for" if answer.floor is None else answer.floor.told,
         "method": answer.method,
         "time": f"{answer.seconds:.3g} s",
         "note": answer.message or "none",

@@ -21,13 +21,13 @@ from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 
-__all__ = ["EXIT_CODES", "UNCONVERGED", "bar", "guarded", "output", "progress"]
+__all__ = ["EXIT_CODES", "SIGNIFICANT", "UNCONVERGED", "bar", "guarded", "output", "progress"]
 
-UNCONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
+UNCONVERGED, BAD_INPUT, SIGNIFICANT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
 
 EXIT_CODES = (
     "Exit codes: 0 an answer; 1 the solver did not converge (what is certified so far is printed); "
-    "2 bad input; 70 a fault in wdist itself; 130 interrupted."
+    "2 bad input; 3 a difference that `test --fail-at` asked about; 70 a fault in wdist itself; 130 interrupted."
 )
 
 

@@ -61,8 +61,14 @@ TRIFLE = 4 * 2**20
 def choose(question: Question) -> tuple[Method, str]:
     """The rule behind method="auto": the first line that applies, and the reason as `explain` reads it out."""
     first_order = question.p == 1 and question.euclidean
+    uniform = not question.sampled or all(sample.uniform for sample in question.samples)
+    if question.target is Target.POPULATION and question.dim == 1 and first_order and uniform:
+        return Line(), "the distance between the laws was asked for, and on the line the bootstrap bounds it"
     if question.target is Target.POPULATION:
-        return Critic(), "the distance between the laws was asked for, and only a critic speaks of the laws"
+        return (
+            Critic(),
+            "the distance between the laws was asked for, and beyond the line only a critic speaks of them",
+        )
     if not question.sampled and first_order:
         return (
             Critic(),

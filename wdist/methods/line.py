@@ -1,8 +1,9 @@
-"""Exact W_p on the line, as a report (`Line`) and as a differentiable, batched kernel (`wasserstein_1d`).
+"""W_p on the line: a report (`Line`), exact between samples, and a differentiable, batched kernel (`wasserstein_1d`).
 
 The report runs the compiled walk of `plans/line.py`; on a GPU and where a gradient is wanted, the kernel does
 the same in torch: it sorts, pairs the atoms that share a piece of the levels, and sums the gaps between them.
-For uniform samples the pairs follow from the two sizes alone, whatever the points.
+For uniform samples the pairs follow from the two sizes alone, whatever the points. What the samples say of the laws
+behind them is up to `resampling/line_interval.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from wdist.methods.kernel import check_kernel_input, check_weights, mean_power
 from wdist.methods.method import Method
 from wdist.plans.line import line_distance
 from wdist.question import Question
-from wdist.result import Bound, Estimate, Target
+from wdist.resampling.line_interval import WORKING_BYTES, line_interval, refusal
+from wdist.result import Bound, Estimate, Interval, Target
 from wdist.rng import Rng
 
 __all__ = ["Line", "wasserstein_1d"]
@@ -25,7 +27,7 @@ __all__ = ["Line", "wasserstein_1d"]
 
 @dataclass(frozen=True)
 class Line(Method):
-    """Exact W_p in one dimension, for every p and any weights: O((n + m) log(n + m))."""
+    """Exact W_p in one dimension, for every p and any weights; for p = 1 also an interval between the laws."""
 
     name: ClassVar[str] = "line"
     when: ClassVar[str] = "one coordinate; exact for every p, also inf"
@@ -39,18 +41,19 @@ class Line(Method):
             return f"the points have {question.dim} coordinates, not one; use 'discrete' or 'sliced'"
         if callable(question.metric):
             return "a metric of your own need not follow the order of the line; use 'discrete'"
-        if question.target is Target.POPULATION:
-            return "it measures between the samples, which overstates the distance between the laws; use 'critic'"
-        return None
+        return _refusal_of_the_laws(question) if question.target is Target.POPULATION else None
 
     def memory(self, question: Question) -> int:
         """Sorted copies of both sides, with their order and masses where weighted."""
         a, b = question.samples
         per_point = 16 if a.uniform and b.uniform else 40
-        return per_point * (len(a) + len(b))
+        resampled = 100 * (len(a) + len(b)) + WORKING_BYTES if question.target is Target.POPULATION else 0
+        return per_point * (len(a) + len(b)) + resampled
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
-        """Walk both quantile functions."""
+        """Walk both quantile functions; of the laws, resample."""
+        if question.target is Target.POPULATION:
+            return self._of_the_laws(question, rng)
         a, b = question.samples
         uniform = a.uniform and b.uniform
         if question.device.type == "cpu":
@@ -64,6 +67,30 @@ class Line(Method):
         return Estimate(
             value, question.p, self.name, Bound.EXACT, Target.SAMPLE, question.name, lower=value, upper=value
         )
+
+    def _of_the_laws(self, question: Question, rng: Rng) -> Estimate:
+        a, b = (sample.points[:, 0].cpu().numpy() for sample in question.samples)
+        found = line_interval(a, b, question.confidence, rng)
+        source = f"bootstrap of {found.resamples} resamples"
+        interval = Interval(found.low, found.high, question.confidence, source)
+        seen = "" if found.low > 0 else " At this level the samples do not show that the laws differ."
+        return Estimate(
+            found.guess, 1.0, self.name, Bound.NONE, Target.POPULATION, question.name, lower=found.low,
+            upper=found.high, interval=interval, detail=found,
+            message=f"Between the samples themselves W1 is {found.plug_in:.6g}, which overstates.{seen}",
+        )  # fmt: skip
+
+
+def _refusal_of_the_laws(question: Question) -> str | None:
+    """Say why the laws behind two samples are out of reach; a source draws as many rows as it takes."""
+    if question.p != 1:
+        return "of the laws it speaks for p=1 only; pass p=1, or target='sample' for the samples"
+    if not question.sampled:
+        return None
+    a, b = question.samples
+    if not (a.uniform and b.uniform):
+        return "its interval is for rows of equal weight; use 'critic'"
+    return refusal(*(sample.points[:, 0].cpu().numpy() for sample in (a, b)))
 
 
 def wasserstein_1d(

@@ -27,7 +27,7 @@ from wdist.plans.entropic import MEMORY, Entropic, entropic_potentials
 from wdist.plans.envelope import entropic_value
 from wdist.plans.pairs import TINY, Powers, Squares, block_bytes, ground_cost, held_bytes, row_blocks
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
-from wdist.question import Question
+from wdist.question import Question, in_units
 from wdist.result import Bound, Estimate, Target
 from wdist.rng import Rng
 
@@ -109,7 +109,7 @@ class Sinkhorn(Method):
         """Solve three entropic problems; bound W_p by the potentials and the rounded plan of the first."""
         p, metric = question.p, question.metric
         a, b = (measure.weights for measure in question.samples)
-        x, y, scale, native = _in_units(question)
+        x, y, scale, native = in_units(question)
         gaps = ground_cost(x, y, metric, 1.0, native)
         longest = float(gaps.largest()) or 1.0
         unit = scale * longest  # the costs are in [0, 1], and no power is lost to over- or underflow
@@ -213,20 +213,6 @@ def sinkhorn_divergence(
     divergence = across - (within_x + within_y) / 2  # (...)
     safe = torch.where(divergence > 0, divergence, 1.0)
     return torch.where(divergence > 0, safe ** (1 / p), 0.0).to(x.dtype)
-
-
-def _in_units(question: Question) -> tuple[Tensor, Tensor, float, str]:
-    """Both clouds centred, in units of their largest coordinate; that unit; what a metric is called with.
-
-    A metric of the user's own gets the points as they came: it need not be homogeneous, nor blind to a shift.
-    """
-    a, b = question.samples
-    native = "torch" if "torch" in (a.native, b.native) else "numpy"
-    if callable(question.metric):
-        return a.points.double(), b.points.double(), 1.0, native
-    x, y = centred(a.points, b.points)
-    unit = max(float(x.abs().amax()), float(y.abs().amax())) or 1.0
-    return x / unit, y / unit, unit, native
 
 
 def _solve(

@@ -56,21 +56,24 @@ def solve_sparse(
         turned = Coupling(found.coupling.cols, found.coupling.rows, found.coupling.mass)
         potentials = found.potential_b, found.potential_a
         return Solution(turned, *potentials, found.primal, found.dual, found.engine, found.iterations), unit
-    reach = max(float(np.abs(x).max()), float(np.abs(y).max()))
+    some_x, some_y = np.flatnonzero(a), np.flatnonzero(b)
+    reach = max(float(np.abs(x[some_x]).max()), float(np.abs(y[some_y]).max()))
     unit = 2.0 ** min(1000, max(-1000, math.frexp(reach)[1]))  # division by it costs no digit
     x, y = x / unit, y / unit
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         ground = Ground(norm, p, pool)
-        rows, cols, v, plan, bids = _descend(x, y, a, b, ground, Clock(time_limit), rng)
+        rows, cols, v, plan, bids = _descend(
+            x[some_x], y[some_y], a[some_x], b[some_y], ground, Clock(time_limit), rng
+        )
         u = ground.transform(x, cols.leaves, v)
         potential = np.full(len(y), -np.inf)
-        potential[cols.rows] = v
+        potential[some_y[cols.rows]] = v
         if len(cols) < len(y):  # columns without mass: whatever is feasible
             bare = np.flatnonzero(potential == -np.inf)
             order = leaf_order(x)
             potential[bare] = ground.transform(y[bare], as_leaves(x[order]), u[order])
     share = plan.mass / plan.mass.sum()
-    coupling = Coupling(rows.rows[plan.rows], cols.rows[plan.cols], share)
+    coupling = Coupling(some_x[rows.rows[plan.rows]], some_y[cols.rows[plan.cols]], share)
     longest = (2.0 * x.shape[1] ** (1 / norm)) ** p
     primal = plan.cost + longest * (_lost(a, coupling.rows, share) + _lost(b, coupling.cols, share))
     if primal == 0 and (x[coupling.rows] != y[coupling.cols]).any():

@@ -1,0 +1,203 @@
+"""The interval for W1 between laws on the line: against formulas, its coverage, and what it refuses."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import wdist
+from wdist import Bound, Target
+from wdist.resampling.line_interval import line_interval, refusal, tail_index
+from wdist.rng import as_rng
+
+
+def laws(x, y, **options):
+    return wdist.estimate(x, y, target="population", **options)
+
+
+CAUCHY = np.tan(np.linspace(-1.5704, 1.5704, 997)[(np.arange(997) * 331) % 997])
+"""Its quantiles, out of order."""
+
+
+class TestParts:
+    @pytest.fixture
+    def samples(self, rng):
+        return np.round(rng.standard_normal(80), 1), np.round(rng.standard_normal(50) * 2 + 1, 1)  # with ties
+
+    def test_the_plug_in_is_the_distance_between_the_samples(self, samples):
+        found = line_interval(*samples, 0.95, as_rng(0))
+        assert found.plug_in == pytest.approx(stats.wasserstein_distance(*samples), rel=1e-12)
+
+    def test_the_standard_error_is_that_of_the_influence_function(self, rng):
+        """All of x lies left of all of y, where the influence is minus the point itself."""
+        x, y = rng.random(40), rng.random(60) * 3 + 5
+        found = line_interval(x, y, 0.95, as_rng(0))
+        assert found.standard_error == pytest.approx(np.hypot(stats.sem(x), stats.sem(y)), rel=1e-9)
+        assert found.high == pytest.approx(found.plug_in + stats.t.ppf(0.975, 39) * found.standard_error)
+        assert found.upper == pytest.approx(found.plug_in + stats.t.ppf(0.95, 39) * found.standard_error)
+
+    def test_the_radius_is_the_bootstrap_of_both_errors(self, samples, rng):
+        """T = ∫|(F* − F) − (G* − G)| by a loop over resamples, on a grid of all points."""
+        x, y = samples
+        grid = np.unique(np.r_[x, y])
+        gaps = np.diff(grid)
+
+        def height(points, grid=grid):
+            return (points[:, None] <= grid[:-1]).mean(axis=0)
+
+        excesses = [
+            np.abs(
+                height(rng.choice(x, len(x))) - height(x) - height(rng.choice(y, len(y))) + height(y)
+            ) @ gaps
+            for _ in range(1500)
+        ]  # fmt: skip
+        found = line_interval(x, y, 0.9, as_rng(0))
+        assert found.radius == pytest.approx(np.quantile(excesses, 0.9), rel=0.08)
+        assert found.low == pytest.approx(found.plug_in - found.radius)
+
+    def test_where_relabelled_rows_reach_the_distance_the_lower_end_is_zero(self, monkeypatch, rng):
+        x, y = rng.standard_normal(60), rng.standard_normal(60) + 2
+        assert line_interval(x, y, 0.95, as_rng(0)).low > 0
+        monkeypatch.setattr("wdist.resampling.line_interval._pvalue", lambda *_: 0.051)
+        assert line_interval(x, y, 0.95, as_rng(0)).low == 0
+
+    def test_that_p_value_is_the_tests(self, rng):
+        from wdist.resampling.line_interval import _pvalue
+
+        x, y = rng.standard_normal(60), rng.standard_normal(50) + 0.4
+        plug_in = stats.wasserstein_distance(x, y)
+        there = wdist.two_sample_test(x, y, "wasserstein", 1999).pvalue
+        assert _pvalue(np.r_[x, y], 60, plug_in, 1999, as_rng(5)) == pytest.approx(there, abs=0.02)
+
+    @pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
+    def test_the_guess_has_less_bias_than_the_plug_in(self, shift):
+        found = []
+        for k in range(40):
+            rng = np.random.default_rng([2, k])
+            found.append(
+                line_interval(rng.standard_normal(60), rng.standard_normal(90) + shift, 0.95, as_rng(k))
+            )
+        guess, plug_in = (np.mean([getattr(one, name) for one in found]) for name in ("guess", "plug_in"))
+        assert abs(guess - shift) < (0.8 if shift < 1 else 1.05) * abs(plug_in - shift) + 0.03
+        assert all(one.low <= one.guess <= one.high for one in found)
+
+
+class TestEstimate:
+    def test_reads_like_a_sentence(self, rng):
+        x, y = rng.standard_normal(200), rng.standard_normal(200) + 1
+        est = laws(x, y)
+        assert est.floor == wdist.sampling_floor(x, y)
+        assert (est.bound, est.target, est.method, est.quantity) == (
+            Bound.NONE,
+            Target.POPULATION,
+            "line",
+            "W1",
+        )
+        assert (est.lower, est.upper) == (est.interval.low, est.interval.high)
+        text = (
+            f"W1 between the laws: at least {est.lower:.6g}, at most {est.upper:.6g} (95 %); debiased guess "
+            f"{est.value:.6g} (no guarantee); two samples of these sizes from one law would be {est.floor.told} "
+            "apart; by line in"
+        )
+        assert repr(est).startswith(text)
+        assert f"How sure: W1 between the laws is at least {est.lower:.6g}" in est.explain()
+        assert (
+            f"Between the samples themselves W1 is {est.detail.plug_in:.6g}, which overstates." in est.message
+        )
+
+    def test_no_difference_is_said(self, rng):
+        est = laws(rng.standard_normal(100), rng.standard_normal(100))
+        assert est.lower == 0
+        assert est.message.endswith("At this level the samples do not show that the laws differ.")
+
+    def test_unit_offset_sides_and_seed(self, rng):
+        x, y = rng.standard_normal(60), rng.standard_normal(70) + 1
+        est = laws(x, y)
+        moved = laws(1e4 * x + 3e6, 1e4 * y + 3e6)
+        assert (moved.lower / 1e4, moved.upper / 1e4) == pytest.approx((est.lower, est.upper), rel=1e-6)
+        assert laws(y, x).upper == pytest.approx(est.upper, rel=1e-9)
+        assert laws(x, y).interval == est.interval
+        assert laws(x, y, seed=1).lower != est.lower
+
+    def test_a_higher_level_is_wider(self, rng):
+        x, y = rng.standard_normal(60), rng.standard_normal(70) + 1
+        some, most = laws(x, y, confidence=0.5), laws(x, y, confidence=0.99)
+        assert most.lower < some.lower < some.upper < most.upper
+
+    def test_sources_draw_what_it_takes(self, monkeypatch):
+        case = wdist.truth.scaling(1, 2.0)
+        monkeypatch.setattr(wdist.Line, "draws", 2000)
+        est = laws(case.a, case.b)
+        assert (est.method, est.floor) == ("line", None)
+        assert est.lower <= case.w[1] <= est.upper
+
+    def test_constant_points(self):
+        est = laws(np.ones(30), np.ones(40))
+        assert (est.value, est.lower, est.upper) == (0, 0, 0)
+        est = laws(np.ones(30), np.full(40, 3.0))
+        assert (est.lower, est.upper) == pytest.approx((2, 2))
+
+    def test_real_pairs(self):
+        for name in wdist.datasets.pairs():
+            pair = wdist.datasets.pair(name)
+            if pair.a.ndim == 1 and "hourly" not in name:
+                assert (laws(pair.a, pair.b).lower > 0) == pair.shifted
+
+    @pytest.mark.parametrize(
+        ("x", "text"),
+        [
+            (np.arange(19.0), "a has 19 rows, and an interval between the laws needs 20 a side"),
+            (
+                np.sin(np.arange(300) / 10),
+                "rows of a depend on the rows before them .rank correlation 0.9.*thin them out",
+            ),
+            (
+                np.tan(np.linspace(-1.5704, 1.5704, 997)[(np.arange(997) * 331) % 997]),
+                "a law of infinite variance .index",
+            ),
+        ],
+    )
+    def test_refusals(self, x, text, rng):
+        y = rng.standard_normal(100)
+        for first, second, said in (
+            (x, y, text),
+            (y, x, text.replace("of a ", "of b ").replace("a has", "b has")),
+        ):
+            with pytest.raises(wdist.InputError, match=f"method 'line' cannot answer this: .*{said}"):
+                laws(first, second)
+
+    def test_weights_are_for_the_critic(self, rng):
+        x = rng.standard_normal(30)
+        weights = np.r_[np.full(15, 1 / 45), np.full(15, 2 / 45)]
+        with pytest.raises(wdist.InputError, match="its interval is for rows of equal weight; use 'critic'"):
+            laws(x, x, weights_b=weights, method="line")
+
+
+def test_tail_index_of_pareto(rng):
+    for index in (1.0, 3.0):
+        found, error = tail_index(rng.pareto(index, 40_000))
+        assert found == pytest.approx(index, abs=4 * error)
+    assert refusal(rng.standard_normal(500), rng.exponential(size=500)) is None
+
+
+LAWS = {
+    "normal": lambda r, k: r.standard_normal(k),
+    "t3": lambda r, k: r.standard_t(3, k),
+    "lognormal": lambda r, k: np.exp(r.standard_normal(k)),
+    "counts": lambda r, k: r.poisson(2, size=k).astype(float),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_coverage(law, shift):
+    """On 120 pairs of 60 and 40: 6 misses expected at 95 %, more than 14 with probability 0.001."""
+    misses = 0
+    for k in range(120):
+        rng = np.random.default_rng([4, k])
+        x, y = LAWS[law](rng, 60), LAWS[law](rng, 40) + shift
+        found = line_interval(x, y, 0.95, as_rng(k))
+        misses += not found.low <= shift <= found.high
+        assert found.high - found.low <= 1.05 * (
+            found.plug_in + found.radius - max(0, found.plug_in - found.radius)
+        )
+    assert misses <= 14

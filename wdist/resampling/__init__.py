@@ -1,0 +1,1 @@
+"""What reshuffled or redrawn rows show: relabellings and their statistics, serial dependence, bands on the line."""
