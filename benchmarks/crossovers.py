@@ -25,15 +25,17 @@ ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
 LATE = (6000,)  # for assignments in many dimensions, where lapx gives way late
-FAMILIES = ("gaussian",)
+FAMILIES = ("gaussian", "clustered")
+MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
 HOPELESS = 10.0  # times the fastest: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (
     "Which engine of wdist.Discrete is fastest, measured by `python -m benchmarks.run crossovers`. The first rule "
-    "that holds is taken. p and d: order and dimension lie in [low, high), null for no end. matched: equal numbers "
-    "of points of equal mass. from: the geometric mean of n and m is at least that. engines: fastest first."
+    "that holds is taken. p and d: order and dimension lie in [low, high), null for no end. masses: matched for "
+    "equal numbers of points of equal mass, uniform for unequal numbers, uneven else. from: the geometric mean of "
+    "n and m is at least that. engines: fastest first."
 )
 
 Times = dict[str, float]
@@ -42,7 +44,8 @@ Times = dict[str, float]
 def rows(table: Table, quick: bool) -> Iterator[Row]:
     """The grid; what is yielded must be in the table before the next is asked for."""
     sizes, dimensions = ((100, 200), (2, 16)) if quick else (SIZES, DIMENSIONS)
-    for p, d, matched in itertools.product(ORDERS, dimensions, (True, False)):
+    for p, d, masses in itertools.product(ORDERS, dimensions, MASSES):
+        matched = masses == "matched"
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
         late = () if quick or not matched or d < DIMENSIONS[-1] else LATE
         for n in (*sizes, *late):
@@ -50,9 +53,10 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
             )
             for family in FAMILIES:
-                instance = Instance(family, n, d, p, weighted=not matched, seed=TUNED)
+                fewer = n * 4 // 5 if masses == "uniform" else None
+                instance = Instance(family, n, d, p, m=fewer, weighted=masses == "uneven", seed=TUNED)
                 yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
-            times = _times([row for row in table.rows if _cell(row) == (p, d, matched, n)])
+            times = _times([row for row in table.rows if _cell(row) == (p, d, masses, n)])
             alive = [
                 engine for engine in alive if times.get(engine, math.inf) < HOPELESS * min(times.values())
             ]
@@ -63,14 +67,14 @@ def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
     cells: dict[tuple[Any, ...], list[Record]] = {}
     for row in table_rows:
         cells.setdefault(_cell(row), []).append(row)
-    by_size: dict[tuple[float, int, bool], dict[int, Times]] = {}
-    for (p, d, matched, n), members in cells.items():
-        by_size.setdefault((p, d, matched), {})[n] = _times(members)
+    by_size: dict[tuple[float, int, str], dict[int, Times]] = {}
+    for (p, d, masses, n), members in cells.items():
+        by_size.setdefault((p, d, masses), {})[n] = _times(members)
     orders = _bands(sorted({p for p, _, _ in by_size}), whole=False)
     dimensions = _bands(sorted({d for _, d, _ in by_size}), whole=True)
     return [
-        {"p": orders[p], "d": dimensions[d], "matched": matched, "from": start, "engines": ranking}
-        for (p, d, matched), sizes in sorted(by_size.items())
+        {"p": orders[p], "d": dimensions[d], "masses": masses, "from": start, "engines": ranking}
+        for (p, d, masses), sizes in sorted(by_size.items())
         for start, ranking in reversed(_segments(sizes))
     ]
 
@@ -82,9 +86,10 @@ def written(table: Table) -> str:
     return f'{head},\n "rules": [\n  {lines}\n ]\n}}\n'
 
 
-def _cell(row: Record) -> tuple[float, int, bool, int]:
+def _cell(row: Record) -> tuple[float, int, str, int]:
     instance = row["instance"]
-    return instance["p"], instance["d"], not instance["weighted"], instance["n"]
+    masses = "uneven" if instance["weighted"] else "uniform" if instance["m"] else "matched"
+    return instance["p"], instance["d"], masses, instance["n"]
 
 
 def _times(members: list[Record]) -> Times:

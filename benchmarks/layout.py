@@ -152,14 +152,12 @@ def slopes(rows: list[Record]) -> str:
 def engine_rules(rows: list[Record]) -> str:
     """The rules of wdist/data/crossovers.json."""
     out: list[tuple[str, ...]] = [
-        ("p", "d", "equal sizes and masses", "from n", "engines, fastest first"),
+        ("p", "d", "masses", "from n", "engines, fastest first"),
         ("---",) * 5,
     ]
     for rule in rules(rows):
         bands = [f"{low} to {high}" if high else f"{low} and more" for low, high in (rule["p"], rule["d"])]
-        out.append(
-            (*bands, "yes" if rule["matched"] else "no", str(rule["from"]), ", ".join(rule["engines"]))
-        )
+        out.append((*bands, rule["masses"], str(rule["from"]), ", ".join(rule["engines"])))
     caption = (
         f"Which engine `wdist.Discrete` takes, measured on the tuning seed over the families {', '.join(GRID)}; "
         "upper ends are excluded."

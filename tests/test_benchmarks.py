@@ -437,8 +437,8 @@ class TestCrossovers:
             }
         )
         assert crossovers.rules(rows) == [
-            {"p": [1, None], "d": [1, None], "matched": True, "from": 1000, "engines": ["sparse", "pot"]},
-            {"p": [1, None], "d": [1, None], "matched": True, "from": 0, "engines": ["pot", "sparse"]},
+            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 1000, "engines": ["sparse", "pot"]},
+            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 0, "engines": ["pot", "sparse"]},
         ]
 
     def test_bands_share_the_axes_out(self):
@@ -457,12 +457,12 @@ class TestCrossovers:
         seen = []
         for one in crossovers.rows(table, True):
             names = [contender.name for contender in one.contenders]
-            seen.append((one.instance.n, one.instance.weighted, names))
+            seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
             sides = [side_record(name, [100.0 if name == "scipy" else 1.0]) for name in names]
             table.rows.append(record(*sides, instance=one.instance))
-        assert all("scipy" in names for n, weighted, names in seen if n == 100 and not weighted)
+        assert all("scipy" in names for n, uneven, names in seen if n == 100 and not uneven)
         assert not any("scipy" in names for n, _, names in seen if n == 200)
-        assert not any({"scipy", "lapx"} & set(names) for _, weighted, names in seen if weighted)
+        assert not any({"scipy", "lapx"} & set(names) for _, uneven, names in seen if uneven)
 
     def test_the_file_is_json_with_its_environment(self):
         table = types.SimpleNamespace(rows=self.grid({200: {"pot": 1.0}}), environment={"date": "today"})

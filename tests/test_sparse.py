@@ -333,11 +333,11 @@ class TestChoiceOfEngine:
     def test_the_table_is_read(self, monkeypatch, rng):
         question = ask(rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), p=2, rng=as_rng(0))
         rules = (
-            {"p": [3, None], "d": [1, None], "matched": True, "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, 2], "matched": True, "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, None], "matched": False, "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, None], "matched": True, "from": 51, "engines": ["scipy"]},
-            {"p": [1, 2.5], "d": [2, 3], "matched": True, "from": 50, "engines": ["lapx", "sparse"]},
+            {"p": [3, None], "d": [1, None], "masses": "matched", "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, 2], "masses": "matched", "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, None], "masses": "uneven", "from": 0, "engines": ["scipy"]},
+            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 51, "engines": ["scipy"]},
+            {"p": [1, 2.5], "d": [2, 3], "masses": "matched", "from": 50, "engines": ["lapx", "sparse"]},
         )
         monkeypatch.setattr(engines, "_rules", lambda: rules)
         monkeypatch.setattr(engines, "lapx_installed", lambda: True)
@@ -357,10 +357,17 @@ class TestChoiceOfEngine:
             question = ask(x, x if matched else x[1:], p=p, rng=as_rng(0))
             assert fastest_engine(question) in names
 
-    def test_uniform_clouds_of_unequal_sizes_go_to_the_network_simplex(self, rng):
-        x = rng.standard_normal((3000, 16))
-        assert fastest_engine(ask(x, x[1:], p=2, rng=as_rng(0))) == "pot"
-        assert fastest_engine(ask(x, x, p=2, rng=as_rng(0))) != "pot"
+    def test_the_kind_of_masses_is_told_apart(self, monkeypatch, rng):
+        rules = tuple(
+            {"p": [1, None], "d": [1, None], "masses": masses, "from": 0, "engines": [engine]}
+            for masses, engine in (("matched", "scipy"), ("uniform", "sparse"), ("uneven", "pot"))
+        )
+        monkeypatch.setattr(engines, "_rules", lambda: rules)
+        x, weights = rng.standard_normal((30, 3)), rng.random(30)
+        assert fastest_engine(ask(x, x, p=2, rng=as_rng(0))) == "scipy"
+        assert fastest_engine(ask(x, x[1:], p=2, rng=as_rng(0))) == "sparse"
+        question = ask(x, x, p=2, weights_a=weights, normalize_weights=True, rng=as_rng(0))
+        assert fastest_engine(question) == "pot"
 
     def test_a_high_order_goes_to_the_network_simplex(self, rng):
         x = rng.standard_normal((800, 2))

@@ -28,14 +28,12 @@ def fastest_engine(question: Question) -> str:
     """Name the engine that was fastest on problems like this one."""
     if engine_refusal("sparse", question) or question.p > HIGHEST_ORDER:
         return "pot"
-    if _alike(question):
-        return "pot"
     size = math.sqrt(math.prod(question.sizes))
     for rule in _rules():
         if (
             _within(question.p, rule["p"])
             and _within(question.dim, rule["d"])
-            and rule["matched"] == question.matched
+            and rule["masses"] == _masses(question)
             and size >= rule["from"]
         ):
             return next(str(name) for name in rule["engines"] if name != "lapx" or lapx_installed())
@@ -53,10 +51,12 @@ def engine_refusal(engine: str, question: Question) -> str | None:
     return None
 
 
-def _alike(question: Question) -> bool:
-    """Uniform clouds of unequal sizes: whole units tie without end, and auctions give up."""
+def _masses(question: Question) -> str:
+    """Kind of the masses: "matched" (equal numbers of points of equal mass), "uniform" (unequal numbers), "uneven"."""
     a, b = question.samples
-    return a.uniform and b.uniform and len(a) != len(b)
+    if question.matched:
+        return "matched"
+    return "uniform" if a.uniform and b.uniform else "uneven"
 
 
 def _within(value: float, band: list[float | None]) -> bool:
