@@ -146,8 +146,14 @@ def _reference(row: Row, problem: Problem, first: _FirstRuns) -> Bracket | None:
         return line_answer(problem)
     if row.reference == "sliced":
         return sliced_answer(problem)
-    found = first(Candidate("wdist estimate"), row.limit).get("reference")
-    return None if found is None else Bracket(**found)
+    own = [
+        one for contender in row.contenders for one in contender.candidates if one.side.startswith("wdist")
+    ]
+    for candidate in own or [Candidate("wdist estimate")]:
+        found = first(candidate, row.limit).get("reference")
+        if found is not None:
+            return Bracket(**found)
+    return None
 
 
 def _choose(contender: Contender, row: Row, first: _FirstRuns, answer: Bracket | None) -> dict[str, Any]:

@@ -130,11 +130,9 @@ def sinkhorn(quick: bool) -> Iterator[Row]:
         for blur, tol in itertools.product(blurs, (1e-2, 1e-1))
     )
     theirs = tuple(
-        Candidate("GeomLoss", {"blur": blur, "scaling": scaling, "backend": backend})
-        for backend, blur, scaling in itertools.product(
-            ("tensorized", "online"), blurs[:3], (0.9, 0.85, 0.8, 0.7, 0.5)
-        )
-    )
+        Candidate("GeomLoss", {"blur": blur, "scaling": scaling, "backend": "tensorized"})
+        for blur, scaling in itertools.product(blurs[:3], (0.85, 0.7, 0.5))
+    )  # its backend "online" needs KeOps and is slower on a CPU
     for seed in _seeds(quick):
         instance = Instance("gaussian", _size(5000, quick), 16, 2.0, seed=seed)
         contenders = (Contender("wdist sinkhorn_divergence", ours), Contender("GeomLoss", theirs), OURS)

@@ -51,7 +51,7 @@ AUTO_PAIRS = 36_000_000
 """Most pairs n·m that "auto" gives to an exact solver: 6000 points a side, at most some twenty seconds."""
 
 AUTO_PAIRS_SPARSE = 144_000_000
-"""The same where the engine without a cost matrix serves and all masses are equal: 12,000 points a side."""
+"""The same where the engine without a cost matrix serves: 12,000 points a side."""
 
 
 TRIFLE = 4 * 2**20
@@ -83,7 +83,7 @@ def choose(question: Question) -> tuple[Method, str]:
         )
     pairs = math.prod(question.sizes)
     need, free = Discrete().memory(question), available_bytes()
-    most = AUTO_PAIRS_SPARSE if question.matched and fastest_engine(question) == "sparse" else AUTO_PAIRS
+    most = AUTO_PAIRS_SPARSE if fastest_engine(question) == "sparse" else AUTO_PAIRS
     if pairs <= most and need <= free // 2:
         return Discrete(), f"{pairs:,} pairs of points, at most {most:,}: the exact solver takes seconds"
     why = f"{pairs:,} pairs of points are more than the {most:,} that an exact solver does in seconds"
