@@ -2,8 +2,10 @@
 
 from wdist import datasets, functional, truth
 from wdist.api import estimate
-from wdist.critic.constraints import Clip, Constraint, GradientPenalty
+from wdist.critic.cones import Cones
+from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP
+from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
 from wdist.inference import Floor, sampling_floor
 from wdist.matrix import Pairwise
@@ -34,6 +36,7 @@ __all__ = [
     "Bound",
     "Circle",
     "Clip",
+    "Cones",
     "Constraint",
     "Critic",
     "Discrete",
@@ -47,11 +50,14 @@ __all__ = [
     "MaxSliced",
     "Method",
     "NotConvergedError",
+    "Orthonormal",
     "Pairwise",
+    "Potential",
     "Samples",
     "Sinkhorn",
     "Sliced",
     "Source",
+    "Spectral",
     "Target",
     "ValidationReport",
     "WdistError",
