@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import crossovers, scaling
+from benchmarks import critic, crossovers, scaling
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
 from benchmarks.tables import GROUPS
@@ -51,6 +51,7 @@ def page(results: Path) -> str:
         for name, group in GROUPS.items()
     ]
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
+    sections += [("critic", critic.__doc__, critic.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")
