@@ -28,7 +28,6 @@ from wdist.truth import (
     diagonal,
     funnels,
     random_direction,
-    rotated_gaussians,
     scaling,
     subspace_scaling,
     translation,
@@ -134,7 +133,7 @@ def _noise(rows: list[Record]) -> float:
 
 
 def _theirs(cells: dict[str, float] | None) -> list[str]:
-    """Errors of the published solvers on a cell: the median, the certified one's, the smallest; discrete transport aside."""
+    """Published errors on a cell, discrete transport aside: the median, the certified solver's, the smallest."""
     if cells is None:
         return ["", "", ""]
     errors = {name: w / cells["true"] - 1 for name, w in cells.items() if name not in ("true", "dot")}
@@ -148,7 +147,8 @@ def _summary(rows: list[Record]) -> Iterator[str]:
     ours = [row for row in rows if row["contestant"] == "default" and row["case"].startswith("funnels")]
     if ours:
         errors = [abs(row["error"]) for row in ours]
+        cells, slowest = len({row["case"] for row in ours}), max(row["cpu"] for row in ours)
         yield (
-            f"Over the {len({row['case'] for row in ours})} cells of funnels here the default's error has the median "
-            f"{median(errors):.1%} and is at most {max(errors):.1%}; CPU at most {max(row['cpu'] for row in ours):.0f} s."
+            f"Over the {cells} cells of funnels here the default's error has the median {median(errors):.1%} "
+            f"and is at most {max(errors):.1%}; CPU at most {slowest:.0f} s."
         )
