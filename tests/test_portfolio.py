@@ -98,8 +98,9 @@ class TestChoice:
     def test_a_budget_ends_the_fit(self):
         case = scaling(3)
         est = wdist.estimate(case.a, case.b, method=Critic(net=Cones(4), steps=10**7, budget=0.3))
-        assert 10 < est.detail.steps < 10**5
-        assert est.value == pytest.approx(case.w[1], rel=0.1)
+        assert 1 < est.detail.steps < 10**5
+        assert est.detail.curve[-1].seconds < 3  # one step more than the budget, on a busy machine
+        assert 0 < est.value <= case.w[1] * 1.01
 
     def test_a_seed_reproduces_to_the_bit(self):
         case = scaling(3)
