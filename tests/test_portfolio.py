@@ -1,6 +1,7 @@
 """The portfolio: which critic is chosen, that it is read on what it never saw, and that its bound is one."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,9 @@ import torch
 
 import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
+from wdist.critic.fit import Schedule, standardised_batches
 from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split
+from wdist.critic.portfolio import choose_critic
 from wdist.critic.potential import Scaling
 from wdist.question import ask
 from wdist.rng import as_rng
@@ -76,11 +79,21 @@ class TestChoice:
         assert est.lower == 0
 
     def test_the_winner_grows_where_it_is_too_small(self):
-        case = funnels(2, 16)
-        est = wdist.estimate(case.a, case.b, method=Critic(steps=60))
-        tried = {look.net for look in est.detail.curve}
-        assert any("256" in net or "MLP(widths=(128" in net or "ranks=(0.5" in net for net in tried)
-        assert len(tried) > len(Orthonormal.nets)
+        """One cone a side, then four, are too few for sixteen funnels: sixteen and more are tried, and taken."""
+        case, rng = funnels(2, 16), as_rng(0)
+        question = ask(case.a, case.b, rng=rng)
+        split = Split.of(question.a, question.b, rng)
+        scale = Scaling.of(*split.start)
+        x, y = (scale(z).float() for z in split.start)
+        batches = standardised_batches(*split.train, scale, 128, rng.torch(), torch.float32)
+        held = split.held(scale, torch.float32)
+        nets = (Cones(1, pace=0.1), Cones(4, pace=0.1))
+        chosen = choose_critic(nets, Orthonormal(), batches, (x, y), held, Schedule(120, 128), rng.torch())
+        last = {look.net: look.objective for look in chosen.looks}
+        assert chosen.recipe.centres >= 16
+        assert chosen.recipe == replace(nets[0], centres=chosen.recipe.centres)
+        assert last[repr(chosen.recipe)] == max(last.values()) > 1.1 * last[repr(nets[1])]
+        assert held.value(chosen.net)[0] == pytest.approx(last[repr(chosen.recipe)], rel=0.02)
 
     def test_a_single_recipe_is_fitted_as_it_is(self):
         case = scaling(3)
