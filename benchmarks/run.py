@@ -1,4 +1,4 @@
-"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`; see `--help`.
+"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`, `critic`; see `--help`.
 
 Every command saves after each row and can go on where it stopped (`--resume`). With `--quick` sizes are small and
 results go to build/benchmarks/, which git ignores; without, to benchmarks/results/, from which
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import scaling as scaling_
 from benchmarks.families import REPORTED
@@ -77,6 +78,30 @@ def crossovers(quick: Quick = False, resume: Resume = False) -> None:
     table = begun(folder(quick) / "crossovers.json", resume=resume)
     fill(table, crossovers_.rows(table, quick), Pace(3, 5))
     write_whole(QUICK / "rules.json" if quick else RULES, crossovers_.written(table))
+
+
+@app.command()
+def critic(
+    cell: Annotated[
+        list[str] | None, typer.Option(help="A case of benchmarks/critic.py; repeatable.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A contestant: {', '.join(critic_.CONTESTANTS)}; repeatable.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 3,
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure the neural critics where W1 between the laws is known."""
+    cells, contestants = (
+        cell or list(critic_.CELLS)[: 3 if quick else None],
+        only or list(critic_.CONTESTANTS),
+    )
+    for given, known in ((cells, critic_.CELLS), (contestants, critic_.CONTESTANTS)):
+        if unknown := set(given) - set(known):
+            raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
+    table = begun(folder(quick) / "critic.json", resume=resume)
+    critic_.measure(table, cells, contestants, range(1 if quick else seeds), typer.echo)
 
 
 def folder(quick: bool) -> Path:

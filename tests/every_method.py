@@ -9,7 +9,7 @@ import wdist
 from wdist.question import ask
 from wdist.rng import as_rng
 
-QUICK = {"critic": wdist.Critic(net=wdist.MLP((8,)), steps=40, batch=16, lr=0.05)}
+QUICK = {"critic": wdist.Critic(wdist.GradientPenalty(10.0), wdist.MLP((8,)), steps=40, batch=16, lr=0.05)}
 """Options where the defaults take long; every other method is asked with its own."""
 
 

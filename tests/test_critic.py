@@ -8,12 +8,12 @@ from torch.utils.data import DataLoader, TensorDataset
 import wdist
 from wdist import Clip, Critic, GradientPenalty
 from wdist.critic.constraints import CONSTRAINTS
-from wdist.critic.fit import Scaling
 from wdist.critic.lipschitz import lipschitz_bound
+from wdist.critic.potential import Scaling
 from wdist.critic.step import CriticStep, dual_value
 from wdist.truth import axis, scaling, translation
 
-QUICK = Critic(net=wdist.MLP((32,)), steps=400, batch=128)
+QUICK = Critic(GradientPenalty(10.0), wdist.MLP((32,)), steps=400, batch=128)
 
 
 class Slope(torch.nn.Module):
@@ -31,6 +31,12 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def points(dim, n=50, shift=1.0):
+    """Two clouds apart, from which a network is built."""
+    x = torch.randn(n, dim, dtype=torch.float64, generator=generator(7))
+    return x + shift, -x
+
+
 class TestAccuracy:
     """The figures the project promises: within 5 % of W1 between the laws on translation and scaling, d = 2 and 16."""
 
@@ -38,7 +44,7 @@ class TestAccuracy:
     @pytest.mark.parametrize("kind", ["translation", "scaling"])
     def test_within_five_per_cent(self, kind, dim):
         case = translation(axis(dim)) if kind == "translation" else scaling(dim)
-        est = wdist.estimate(case.a, case.b, method=Critic(steps=600))
+        est = wdist.estimate(case.a, case.b, method=Critic(GradientPenalty(10.0), steps=600))
         assert est.value == pytest.approx(case.w[1], rel=0.05)
         assert est.lower <= case.w[1]
         assert est.target is wdist.Target.POPULATION
@@ -80,8 +86,8 @@ class TestReadings:
     def test_points_it_trained_on_do_not_report(self, rng):
         """Forty points in thirty dimensions: any net tells the training points apart, and none the laws."""
         x, y = rng.standard_normal((40, 30)), rng.standard_normal((40, 30))
-        est = wdist.estimate(x, y, method=Critic(steps=400, batch=64))
-        _, trained, _ = est.detail.curve[-1]
+        est = wdist.estimate(x, y, method=Critic(GradientPenalty(10.0), steps=400, batch=64))
+        trained = est.detail.curve[-1].training
         floor = wdist.sampling_floor(x, y).value
         assert trained * est.detail.potential.scaling.scale > 0.5 * floor
         assert est.value < 0.25 * floor
@@ -125,7 +131,7 @@ class TestParts:
         assert torch.allclose(net.w, torch.tensor([0.5, 0.5]).double())  # and stops at the box
 
     def test_clip_is_idempotent_and_reaches_every_parameter(self):
-        net = wdist.MLP((8, 8)).build(3, generator(), torch.float64)
+        net = wdist.MLP((8, 8)).build(*points(3), generator())
         Clip(0.02).project(net)
         once = [p.detach().clone() for p in net.parameters()]
         assert all(float(p.abs().max()) <= 0.02 for p in once)
@@ -135,7 +141,8 @@ class TestParts:
     @pytest.mark.parametrize("name", sorted(CONSTRAINTS))
     def test_every_parameter_gets_a_gradient(self, name):
         constraint = CONSTRAINTS[name]()
-        net = constraint.prepare(wdist.MLP((8, 8), "softplus").build(3, generator(), torch.float64))
+        activation = "maxmin" if name == "orthonormal" else "softplus"
+        net = constraint.prepare(wdist.MLP((8, 8), activation).build(*points(3), generator()))
         x = torch.randn(16, 3, dtype=torch.float64, generator=generator(1))
         (constraint.penalty(net, x, x + 1, generator()) - dual_value(net, x + 1, x)).backward()
         last_bias = list(net.parameters())[-1]  # cancels in E_a f − E_b f
@@ -145,13 +152,13 @@ class TestParts:
 
     @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh", "softplus"])
     def test_certificate_is_above_every_slope(self, activation):
-        net = wdist.MLP((20, 20), activation).build(4, generator(2), torch.float64)
+        net = wdist.MLP((20, 20), activation).build(*points(4), generator(2))
         x, y = (5 * torch.randn(4000, 4, dtype=torch.float64, generator=generator(k)) for k in (3, 4))
         slopes = (net(x) - net(y)).detach().abs() / (x - y).norm(dim=1)
         assert float(slopes.max()) <= lipschitz_bound(net)
 
     def test_certificate_of_one_layer_is_its_norm(self):
-        net = wdist.MLP((1,)).build(2, generator(), torch.float64)
+        net = wdist.MLP((1,)).build(*points(2), generator())
         with torch.no_grad():
             net.layers[0].weight.copy_(torch.tensor([[3.0, 4.0]]))
             net.layers[2].weight.fill_(-2.0)
@@ -188,7 +195,7 @@ class TestInputs:
 
     def test_progress_is_told_and_reaches_the_end(self, rng):
         told = []
-        critic = Critic(net=wdist.MLP((8,)), steps=50, progress=lambda k, n: told.append((k, n)))
+        critic = Critic(net=wdist.Cones(4), steps=50, progress=lambda k, n: told.append((k, n)))
         wdist.estimate(rng.standard_normal((60, 2)), rng.standard_normal((60, 2)), method=critic)
         assert told[-1] == (50, 50)
         assert told == sorted(told)

@@ -604,7 +604,7 @@ OPTIONS = [
     (
         wdist.Critic,
         {"constraint": "clip"},
-        "constraint is 'clip'; pass wdist.GradientPenalty(10.0) or wdist.Clip",
+        "constraint is 'clip'; pass wdist.Orthonormal(), wdist.GradientPenalty(10.0) or wdist.Clip",
     ),
     (wdist.Critic, {"constraint": wdist.Clip}, "constraint is <class"),
     (wdist.Critic, {"net": "mlp"}, "net is 'mlp'; pass a recipe such as wdist.MLP((100, 100))"),
@@ -847,7 +847,7 @@ class TestNoSilentFailure:
         assert found.upper >= 0.001 * (1 - 1e-9)
 
     def test_a_critic_that_diverges_says_so(self):
-        wild = wdist.Critic(net=wdist.MLP((8,)), steps=30, batch=16, lr=1e30)
+        wild = wdist.Critic(wdist.GradientPenalty(10.0), wdist.MLP((8,)), steps=30, batch=16, lr=1e30)
         with pytest.warns(wdist.WdistWarning, match="critic did not converge"):
             found = wdist.estimate(MANY, MANY + 1, method=wild)
         assert not found.converged
@@ -855,7 +855,7 @@ class TestNoSilentFailure:
     @pytest.mark.parametrize("seed", range(4))
     def test_a_critic_without_mass_to_hold_out_is_refused(self, seed):
         one = np.eye(30)[0]
-        critic = wdist.Critic(net=wdist.MLP((8,)), steps=5, batch=16)
+        critic = wdist.Critic(net=wdist.Cones(4), steps=5, batch=16)
         with pytest.raises(InputError, match="method 'critic' cannot answer this: it needs"):
             wdist.estimate(MANY, MANY + 1, weights_a=one, method=critic, seed=seed)
 

@@ -13,7 +13,7 @@ from wdist import InputError
 from wdist.rng import as_rng
 from wdist.sources import as_source, is_source
 
-QUICK = wdist.Critic(net=wdist.MLP((8,)), steps=8, batch=16)
+QUICK = wdist.Critic(net=wdist.Cones(4), steps=8, batch=16)
 PLANE = torch.randn(64, 2, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
 NAN = float("nan")
 
@@ -181,7 +181,7 @@ class TestBadDraws:
         refused(text, Law(draw), method="discrete")
 
     @pytest.mark.parametrize("bad", [NAN, float("inf")])
-    @pytest.mark.parametrize("k", [1, 2, 3, 6])
+    @pytest.mark.parametrize("k", [1, 2, 3, 4])
     def test_the_kth_draw_is_named_with_its_row(self, k, bad):
         calls = []
 

@@ -3,8 +3,10 @@
 from wdist import datasets, functional, truth
 from wdist.api import estimate
 from wdist.bounds import bounds
-from wdist.critic.constraints import Clip, Constraint, GradientPenalty
+from wdist.critic.cones import Cones
+from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP
+from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
 from wdist.inference import Comparison, TwoSampleResult, compare, sampling_floor, two_sample_test
 from wdist.matrix import Pairwise
@@ -36,6 +38,7 @@ __all__ = [
     "Circle",
     "Clip",
     "Comparison",
+    "Cones",
     "Constraint",
     "Critic",
     "Discrete",
@@ -49,11 +52,14 @@ __all__ = [
     "MaxSliced",
     "Method",
     "NotConvergedError",
+    "Orthonormal",
     "Pairwise",
+    "Potential",
     "Samples",
     "Sinkhorn",
     "Sliced",
     "Source",
+    "Spectral",
     "Target",
     "TwoSampleResult",
     "ValidationReport",

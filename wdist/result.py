@@ -162,7 +162,8 @@ class Estimate:
             head = f"{self.quantity} {self.target.words} = {_number(self.value)} (exact)"
         else:
             side = "at least" if self.bound is Bound.LOWER else "at most"
-            head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that)"
+            but = "" if self.target is Target.SAMPLE else ", but for sampling error"
+            head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that{but})"
         parts = [head]
         if self.bound is not Bound.EXACT and not self._of_laws and (bracket := self._bracket()):
             parts.append(f"{self._vouched} {bracket}")

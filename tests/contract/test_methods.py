@@ -15,7 +15,7 @@ import wdist
 from wdist import Bound, Target
 from wdist.truth import cases
 
-SMALL_CRITIC = wdist.Critic(net=wdist.MLP((32,)), steps=300, batch=128)
+SMALL_CRITIC = wdist.Critic(net=wdist.Cones(16), steps=150, batch=128)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def test_critic_lower_bound_holds_between_the_laws(case):
     """The certified lower bound of the laws stays below the truth, and the sample bracket holds the exact distance."""
     g = torch.Generator().manual_seed(9)
     drawn = [m.draw(300, g) for m in (case.a, case.b)]
-    est = wdist.estimate(*drawn, method=wdist.Critic(net=wdist.MLP((16,)), steps=40, batch=64))
+    est = wdist.estimate(*drawn, method=wdist.Critic(net=wdist.Cones(8), steps=40, batch=64))
     assert est.lower <= case.w[1.0] + 4 * case.error
     exact = wdist.estimate(*drawn).value
     assert est.detail.sample_lower <= exact * (1 + 1e-9) + 1e-12

@@ -1,57 +1,27 @@
-"""What keeps a critic's slope in bounds, one small class each over the same loop.
+"""Constraints by name, and the two that the literature began with: clipping and the gradient penalty.
 
-A constraint says what to add to the loss (`penalty`), what to do after a step (`project`), what it can prove
-(`certificate`), which optimiser it is used with, and how its raw dual value is to be read (`reading`): a
-clipped critic measures kappa·W1 with kappa unknown, a penalised one W1 with a bias known in closed form.
+Neither bounds the slope by one. A clipped critic measures kappa·W1 with kappa unknown, a penalised one W1 with a bias
+known in closed form, so both give estimates; `certified.py` has those that give bounds.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from wdist.critic.certified import Orthonormal, Spectral
+from wdist.critic.constraint import Constraint, Optimizer
 from wdist.critic.lipschitz import lipschitz_bound
+from wdist.critic.slope import input_gradient
+from wdist.errors import InputError
 from wdist.options import check_positive
 
-__all__ = ["CONSTRAINTS", "Clip", "Constraint", "GradientPenalty"]
+__all__ = ["CONSTRAINTS", "Clip", "Constraint", "GradientPenalty", "Orthonormal", "Spectral"]
 
-
-class Constraint(ABC):
-    """How the critic is kept (nearly) 1-Lipschitz."""
-
-    quantity: str
-    """What the reading of the raw value is, in words."""
-
-    @abstractmethod
-    def prepare(self, net: nn.Module) -> nn.Module:
-        """Ready a fresh network; called once before training."""
-
-    @abstractmethod
-    def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
-        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 at the start of a fit."""
-
-    @abstractmethod
-    def project(self, net: nn.Module) -> None:
-        """Put the weights back in place after a step."""
-
-    @abstractmethod
-    def certificate(self, net: nn.Module) -> float | None:
-        """Prove an upper bound on the network's Lipschitz constant, or None."""
-
-    @abstractmethod
-    def optimizer(self, parameters: Iterable[nn.Parameter], lr: float | None) -> torch.optim.Optimizer:
-        """Give the optimiser this constraint is used with; `lr` None takes the measured default."""
-
-    @abstractmethod
-    def reading(self, raw: float) -> float:
-        """Turn a raw dual value E_a f − E_b f (standardised units) into the quantity named by `quantity`."""
+PLACES = ("interpolates", "data", "both")
 
 
 @dataclass(frozen=True)
@@ -90,9 +60,9 @@ class Clip(Constraint):
         """Product of spectral norms."""
         return lipschitz_bound(net)
 
-    def optimizer(self, parameters: Iterable[nn.Parameter], lr: float | None) -> torch.optim.Optimizer:
+    def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
         """RMSprop; momentum makes a clipped critic unstable (ibid., §4)."""
-        return torch.optim.RMSprop(parameters, lr=5e-4 if lr is None else lr)
+        return torch.optim.RMSprop(net.parameters(), lr=5e-4 if lr is None else lr)
 
     def reading(self, raw: float) -> float:
         """The raw value itself."""
@@ -101,7 +71,7 @@ class Clip(Constraint):
 
 @dataclass(frozen=True)
 class GradientPenalty(Constraint):
-    """Penalise (|∇f| − 1)² at random points between the two samples (Gulrajani et al. 2017, Algorithm 1).
+    """Penalise (|∇f| − 1)² at points of the samples or between them (Gulrajani et al. 2017, Algorithm 1).
 
     Where the penalty is active the slope g maximises g·W − λ(g − 1)², so the raw value is about W(1 +
     W/(2λ)): the reading inverts that. It is exact for a constant displacement and approximate otherwise;
@@ -109,36 +79,55 @@ class GradientPenalty(Constraint):
 
     Attributes:
         lam: Weight λ of the penalty, for standardised data.
+        two_sided: Whether slopes below one are penalised too; False is WGAN-LP (Petzka, Fischer and Lukovnikov 2018).
+        where: At "interpolates" between random pairs, at the "data" themselves, or at "both".
     """
 
     lam: float = 10.0
-
-    quantity = "W1"
+    two_sided: bool = True
+    where: str = "interpolates"
 
     def __post_init__(self) -> None:
         check_positive("lam", self.lam)
+        if not isinstance(self.two_sided, bool):
+            raise InputError(
+                f"two_sided is {self.two_sided!r}; pass True, or False to spare slopes below one"
+            )
+        if self.where not in PLACES:
+            raise InputError(f"where is {self.where!r}; choose one of {', '.join(PLACES)}")
 
     def prepare(self, net: nn.Module) -> nn.Module:
-        """Nothing to do."""
+        """Refuse batch normalisation: under it f(x) depends on the whole batch, and ∇f is of no function of x."""
+        for name, part in net.named_modules():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                raise InputError(
+                    f"the network has batch normalisation ({name}), under which f(x) depends on the other points of "
+                    "the batch, so a penalty on its slope at x means nothing; use layer normalisation or none"
+                )
         return net
 
     def penalty(
         self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
     ) -> Tensor:
-        """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y.
+        """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y, or rows themselves.
 
         Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the
         slope to one in whatever direction the initial weights have, and hold it there, wrong way round as
         often as not.
         """
-        n = min(len(x), len(y))
-        t = torch.rand(n, 1, generator=rng, device=x.device, dtype=x.dtype)
-        z = torch.lerp(y[:n], x[:n], t).requires_grad_(True)  # (n, d)
-        (slope,) = torch.autograd.grad(net(z).sum(), z, create_graph=True)
+        slope = input_gradient(net, self._points(x, y, rng))  # (n, d)
         excess = torch.linalg.vector_norm(slope, dim=1) - 1  # (n,)
-        price = torch.where(excess > 0, 1.0, warmth)
+        price = torch.where(excess > 0, 1.0, warmth if self.two_sided else 0.0)
         penalty: Tensor = self.lam * (price * excess.square()).mean()
         return penalty
+
+    def _points(self, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+        if self.where == "data":
+            return torch.cat([x, y])
+        n = min(len(x), len(y))
+        t = torch.rand(n, 1, generator=rng, device=x.device, dtype=x.dtype)
+        between = torch.lerp(y[:n], x[:n], t)
+        return between if self.where == "interpolates" else torch.cat([between, x, y])
 
     def project(self, net: nn.Module) -> None:
         """Nothing to do."""
@@ -147,14 +136,16 @@ class GradientPenalty(Constraint):
         """Product of spectral norms: valid, and loose."""
         return lipschitz_bound(net)
 
-    def optimizer(self, parameters: Iterable[nn.Parameter], lr: float | None) -> torch.optim.Optimizer:
+    def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
         """Adam without first-moment memory of the steps' direction reversals (β1 = 0.5)."""
-        return torch.optim.Adam(parameters, lr=2e-3 if lr is None else lr, betas=(0.5, 0.9))
+        return torch.optim.Adam(net.parameters(), lr=2e-3 if lr is None else lr, betas=(0.5, 0.9))
 
     def reading(self, raw: float) -> float:
         """Invert raw = W(1 + W/(2λ)): W = λ(√(1 + 2·raw/λ) − 1)."""
         return self.lam * (math.sqrt(max(0.0, 1 + 2 * raw / self.lam)) - 1)
 
 
-CONSTRAINTS: dict[str, type[Constraint]] = {"clip": Clip, "gradient_penalty": GradientPenalty}
+CONSTRAINTS: dict[str, type[Constraint]] = {
+    "clip": Clip, "gradient_penalty": GradientPenalty, "spectral": Spectral, "orthonormal": Orthonormal,
+}  # fmt: skip
 """Constraints by name."""

@@ -1,55 +1,49 @@
-"""Fitting a critic between two sources: standardise, ascend, keep the state that a validation split liked best.
+"""Fitting critics between two sources: all contenders ascend side by side on the same batches.
 
-The data are moved and divided by one number (an isotropic scale, undone at the end), so that the same
-settings serve metres and millimetres. Three disjoint parts of the data train, choose and report; a Source
-draws fresh points for each.
+`Contender` is one critic in training: its step, the moving average of its weights, and the state that the validation
+points liked best. `fit` draws, steps, cools and looks; it knows neither what bounds a contender's slope nor how many
+there are. Data come standardised (one isotropic scale, undone by `Potential`), so that the same settings serve metres
+and millimetres.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from wdist.critic.constraints import Constraint
+from wdist.critic.constraint import Constraint
 from wdist.critic.nets import Net
+from wdist.critic.potential import Scaling
 from wdist.critic.step import CriticStep
+from wdist.errors import InputError
 from wdist.sources import Source
 
-__all__ = ["Fit", "Potential", "Scaling", "Schedule", "fit"]
+__all__ = [
+    "Batches",
+    "Contender",
+    "Held",
+    "Look",
+    "Schedule",
+    "fit",
+    "mean_and_variance",
+    "standardised_batches",
+]
 
 ONE_THREAD_WORK = 200_000_000
+HOT, COLD = 0.1, 0.003
+"""Temperature of a cone net at the start and at the end, in standardised units; geometric between."""
 
+AT_ONCE = 8
+"""A source that draws batch by batch spends most of its time on the call."""
 
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """x -> (x − shift) / scale, one scale for all coordinates, so that distances are only divided by it."""
-
-    shift: Tensor  # (d,)
-    scale: float
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Standardise points (n, d)."""
-        return (x.to(self.shift.dtype) - self.shift) / self.scale
-
-    @staticmethod
-    def of(x: Tensor, y: Tensor) -> Scaling:
-        """Centre between the two means; scale to root mean square distance min(√d, 4) from there.
-
-        Up to 16 coordinates that is unit variance. Beyond, W1 would grow like √d in standard units and with
-        it the slope that a gradient penalty yields to; bounded radius keeps that within a few per cent.
-        """
-        x, y = x.double(), y.double()
-        shift = (x.mean(0) + y.mean(0)) / 2
-        spread = torch.cat([x - shift, y - shift])  # (n + m, d)
-        top = float(spread.abs().max()) or 1.0  # keeps the squares of extreme units in range
-        radius = top * math.sqrt(float((spread / top).square().sum(dim=1).mean()))
-        return Scaling(shift, radius / min(math.sqrt(x.shape[1]), 4.0) or 1.0)
+Batches = Iterator[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -62,109 +56,179 @@ class Schedule:
         lr: Learning rate at the start of a cosine; None for the constraint's own.
         average: Weight of the past in the moving average of the weights.
         checks: How often validation looks.
-        warmup: Share of the steps over which `warmth` rises from 0 to 1.
+        warmup: Share of the fit over which `warmth` rises from 0 to 1.
+        seconds: Wall time after which the fit is to have run its whole course, steps or not.
     """
 
-    steps: int = 2000
+    steps: int = 400
     batch: int = 256
     lr: float | None = None
     average: float = 0.99
-    checks: int = 25
+    checks: int = 12
     warmup: float = 0.25
+    seconds: float = math.inf
+
+
+@dataclass(frozen=True)
+class Look:
+    """What validation saw at one time, in standardised units: the WGAN loss is minus `training`."""
+
+    net: str
+    step: int
+    seconds: float
+    training: float
+    objective: float
 
 
 @dataclass(frozen=True, eq=False)
-class Potential:
-    """A fitted critic in the data's own units: f(x), high on a and low on b."""
+class Held:
+    """Standardised validation points of both sides, (n, d) and (m, d), with their masses (n,) and (m,)."""
 
-    net: nn.Module
-    scaling: Scaling
-    dtype: torch.dtype
+    x: Tensor
+    y: Tensor
+    mass_x: Tensor
+    mass_y: Tensor
 
     @torch.no_grad()
-    def __call__(self, x: Tensor) -> Tensor:
-        """Value at each point, (n, d) -> (n,), float64, in the unit of the data."""
-        z = self.scaling(x).to(self.dtype)
-        return self.scaling.scale * torch.cat([self.net(part) for part in torch.split(z, 8192)]).double()
+    def value(self, net: nn.Module) -> tuple[float, float]:
+        """Dual value on these points, and its standard error."""
+        found = [
+            mean_and_variance(net(z), mass) for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y))
+        ]
+        return found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1])
+
+    def score(self, net: nn.Module, constraint: Constraint) -> float:
+        """What a choice goes by: the constraint's reading of the dual value, less one standard error of luck."""
+        value, error = self.value(net)
+        return constraint.reading(value - error) if math.isfinite(value) else -math.inf
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The chosen critic, and on the way to it: (step, training value, validation objective), standardised units."""
+def mean_and_variance(values: Tensor, masses: Tensor) -> tuple[float, float]:
+    """Weighted mean in float64, and the variance of that mean."""
+    values = values.double()
+    mean = values @ masses
+    spread = (values - mean).square() @ masses
+    return float(mean), float(spread * masses.square().sum() / (1 - masses.square().sum()).clamp_min(1e-12))
 
-    potential: Potential
-    curve: tuple[tuple[int, float, float], ...]
+
+class Contender:
+    """One critic in training.
+
+    Attributes:
+        recipe: What it was built from.
+        kept: The averaged weights of the best look; what the fit is for.
+        best: Validation objective of `kept`: dual value less penalty.
+        looks: One entry a check.
+    """
+
+    def __init__(
+        self, recipe: Net, constraint: Constraint, start: tuple[Tensor, Tensor], rng: torch.Generator,
+        lr: float | None = None,
+    ) -> None:  # fmt: skip
+        net = constraint.prepare(recipe.build(*start, rng))
+        self.recipe, self.constraint = recipe, constraint
+        self.step = CriticStep(net, constraint, constraint.optimizer(net, lr))
+        self.rates = [group["lr"] for group in self.step.optimizer.param_groups]
+        self.averaged, self.kept = copy.deepcopy(net), copy.deepcopy(net)
+        self.best = -math.inf
+        self.looks: list[Look] = []
+
+    def advance(self, x: Tensor, y: Tensor, rng: torch.Generator, share: float, schedule: Schedule) -> Tensor:
+        """Take the step that is due after `share` of the fit; the dual value before it, 0-d."""
+        for group, rate in zip(self.step.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+        cool(self.step.net, share)
+        return self.step(x, y, rng, warmth=min(1.0, share / schedule.warmup))
+
+    @torch.no_grad()
+    def average(self, keep: float) -> None:
+        """Move the average on by one step."""
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.step.net.parameters()), 1 - keep)
+
+    def look(self, held: Held, rng: torch.Generator, share: float) -> float:
+        """Judge the average on held-out points, and keep it if it is the best so far."""
+        self.constraint.project(self.averaged)  # an average of points of a manifold lies inside it
+        cool(self.averaged, share)
+        value, _ = held.value(self.averaged)
+        objective = value - float(self.constraint.penalty(self.averaged, held.x, held.y, rng).detach())
+        if objective > self.best:
+            self.best = objective
+            self.kept.load_state_dict(self.averaged.state_dict())
+        return objective
+
+
+def cool(net: nn.Module, share: float) -> None:
+    """Set the temperature of a network that has one."""
+    temperature = getattr(net, "temperature", None)
+    if temperature is not None:
+        temperature.fill_(HOT * (COLD / HOT) ** share)
 
 
 def fit(
-    a: Source, b: Source, validation: tuple[Tensor, Tensor], scaling: Scaling, *,
-    net: Net, constraint: Constraint, schedule: Schedule, rng: torch.Generator, dtype: torch.dtype,
-    progress: Callable[[int, int], None] | None = None,
-) -> Fit:  # fmt: skip
-    """Train a critic on draws of `a` and `b`.
+    contenders: Sequence[Contender], batches: Batches, held: Held, schedule: Schedule, rng: torch.Generator,
+    tick: Callable[[float], None] | None = None,
+) -> str:  # fmt: skip
+    """Train contenders on the same batches, each to its own best on the held-out points.
 
     Args:
-        a: Source of training points of the first measure.
-        b: Source of training points of the second.
-        validation: Points of both, (n, d) and (m, d), on which the state to keep is chosen.
-        scaling: Standardisation of the data.
-        net: Recipe of the network.
-        constraint: What bounds its slope.
-        schedule: Steps, batch, learning rate.
-        rng: All randomness: initial weights, batches, penalty points.
-        dtype: Precision of network and batches.
-        progress: Called with (step, steps) now and then.
+        contenders: Those in training; changed.
+        batches: Pairs of standardised batches, (n, d) and (m, d).
+        held: Validation points.
+        schedule: Steps, batch, checks.
+        rng: For the points of a penalty.
+        tick: Called with the share done at every check.
+
+    Returns:
+        "" or, if a source failed after the first check, what it said: the contenders then stand as they were.
+
+    Raises:
+        InputError: from a source that fails before anything was learnt.
     """
-    module = constraint.prepare(net.build(a.dim, rng, dtype))
-    step = CriticStep(module, constraint, constraint.optimizer(module.parameters(), schedule.lr))
-    averaged, kept = copy.deepcopy(module), copy.deepcopy(module)
-    held = tuple(scaling(z).to(dtype) for z in validation)
-    rates = [group["lr"] for group in step.optimizer.param_groups]
-    every = max(1, schedule.steps // schedule.checks)
-    best, curve = -math.inf, []
-    with _threads_for(module, schedule.batch):
-        for k in range(schedule.steps):
-            for group, rate in zip(step.optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * k / schedule.steps)))
-            x, y = (scaling(source.draw(schedule.batch, rng)).to(dtype) for source in (a, b))
-            value = step(x, y, rng, warmth=min(1.0, k / (schedule.warmup * schedule.steps)))
-            _average(averaged, module, min(schedule.average, (k + 1) / (k + 10)))
-            if (k + 1) % every == 0 or k + 1 == schedule.steps:
-                objective = _objective(averaged, constraint, held[0], held[1], rng)
-                curve.append((k + 1, float(value), objective))
-                if objective > best:
-                    best = objective
-                    kept.load_state_dict(averaged.state_dict())
-                if progress is not None:
-                    progress(k + 1, schedule.steps)
-    return Fit(Potential(kept.requires_grad_(False), scaling, dtype), tuple(curve))
+    start, k, share, looked = time.perf_counter(), 0, 0.0, 0
+    with _threads_for(contenders, schedule.batch):
+        while share < 1:
+            try:
+                x, y = next(batches)
+            except InputError as error:
+                if looked:
+                    return str(error)
+                raise
+            values = [c.advance(x, y, rng, share, schedule) for c in contenders]
+            k += 1
+            seconds = time.perf_counter() - start
+            share = min(1.0, max(k / schedule.steps, seconds / schedule.seconds))
+            for contender in contenders:
+                contender.average(min(schedule.average, k / (k + 9)))
+            if share * schedule.checks >= looked + 1:
+                looked = math.floor(share * schedule.checks)
+                for c, value in zip(contenders, values, strict=True):
+                    objective = c.look(held, rng, share)
+                    c.looks.append(Look(repr(c.recipe), k, seconds, float(value), objective))
+                if tick is not None:
+                    tick(share)
+    return ""
+
+
+def standardised_batches(
+    a: Source, b: Source, scaling: Scaling, batch: int, rng: torch.Generator, dtype: torch.dtype
+) -> Batches:
+    """Draw batches of both sides for ever, `AT_ONCE` of them by one call to each source."""
+    while True:
+        x, y = (scaling(source.draw(AT_ONCE * batch, rng)).to(dtype) for source in (a, b))
+        yield from zip(torch.split(x, batch), torch.split(y, batch), strict=True)
 
 
 @contextmanager
-def _threads_for(module: nn.Module, batch: int) -> Iterator[None]:
-    """Run a small critic on one thread, as its operations are shorter than waking a second one; restores the setting.
+def _threads_for(contenders: Sequence[Contender], batch: int) -> Iterator[None]:
+    """Run small critics on one thread, as their operations are shorter than waking a second one; restores the setting.
 
     On two cores that other processes share, 2000 steps of 2 x 100 units took 5 s on one thread and 107 s on
     two.
     """
     before = torch.get_num_threads()
-    if batch * sum(p.numel() for p in module.parameters()) < ONE_THREAD_WORK:
+    if batch * max(sum(p.numel() for p in c.step.net.parameters()) for c in contenders) < ONE_THREAD_WORK:
         torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@torch.no_grad()
-def _average(averaged: nn.Module, module: nn.Module, keep: float) -> None:
-    """Exponential moving average of the weights."""
-    for old, new in zip(averaged.parameters(), module.parameters(), strict=True):
-        old.lerp_(new, 1 - keep)
-
-
-def _objective(net: nn.Module, constraint: Constraint, x: Tensor, y: Tensor, rng: torch.Generator) -> float:
-    """What the training ascends, on points it does not see: dual value less penalty."""
-    with torch.no_grad():
-        value = net(x).mean() - net(y).mean()
-    return float(value - constraint.penalty(net, x, y, rng).detach())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wdist.critic.constraints import Constraint
+from wdist.critic.constraint import Constraint, Optimizer
 
 __all__ = ["CriticStep", "dual_value"]
 
@@ -29,7 +29,7 @@ class CriticStep:
 
     net: nn.Module
     constraint: Constraint
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
 
     def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
         """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d.

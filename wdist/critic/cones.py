@@ -1,0 +1,177 @@
+"""Critics made of cones: 1-Lipschitz by construction, at every temperature and after every step.
+
+A cone c − |x − p| has slope one everywhere, and the softmax of such has slope at most one, since its gradient is a
+convex combination of theirs. One softmax peaks at centres of a, another at centres of b, and the critic is the
+weighted difference of the two. Cones in learned orthonormal projections are cylinders in the whole space: they see
+a subspace whose noise elsewhere would hide it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from wdist.critic.nets import CriticNet, Net
+from wdist.errors import InputError
+from wdist.options import check_positive, check_whole
+
+__all__ = ["ConeNet", "Cones", "kmeans"]
+
+SIDES = 2
+SPREAD = 0.5
+"""Length of the random part that is added to the unit vector between the means, for the planes' normals."""
+CROWDED, SLOWEST = 0.15, 1e-4
+"""Longest first step, in standard deviations of a cluster about its centre; and the shortest at all."""
+BELOW = 1.5
+"""How far below the cones the planes begin, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class Cones(Net):
+    """Softmax of cones and planes on each side, in the whole space and in learned projections.
+
+    Attributes:
+        centres: Cones on each side, in the whole space and again in each projection.
+        planes: Affine functions of slope one on each side.
+        ranks: Dimensions of the projections; a rank below one is that share of the dimension of the data.
+        pace: First step of Adam on centres and offsets, in standard deviations of the points, but never so long that
+            neighbouring centres would be thrown together. Long steps settle sooner; short ones find many small
+            features in high dimension, and let projections turn before the cones settle.
+    """
+
+    centres: int = 64
+    planes: int = 8
+    ranks: tuple[float, ...] = ()
+    pace: float = 0.03
+
+    def __post_init__(self) -> None:
+        check_whole("centres", self.centres)
+        check_whole("planes", self.planes, least=0)
+        check_positive("pace", self.pace)
+        given: Any = self.ranks
+        ranks = tuple(given) if isinstance(given, (tuple, list)) else (None,)
+        if any(isinstance(r, bool) or not isinstance(r, (int, float)) or not 0 < r < math.inf for r in ranks):
+            raise InputError(
+                f"ranks is {given!r}; pass dimensions, or shares of the dimension, such as (0.5, 0.25, 1)"
+            )
+        object.__setattr__(self, "ranks", ranks)
+
+    def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> ConeNet:
+        """Place the centres by k-means on each side, at the height of the mean distance, so that none starts hidden."""
+        d = x.shape[1]
+        ranks = sorted({max(1, math.ceil(r * d) if r < 1 else int(r)) for r in self.ranks}, reverse=True)
+        bases = [_orthonormal_rows(r, d, rng, x) for r in ranks if r < d]
+        spaces = [(x, y), *((x @ basis.T, y @ basis.T) for basis in bases)]
+        k = max(1, min(self.centres, len(x) // 2, len(y) // 2))
+        centres = [torch.stack([kmeans(z, k, rng) for z in pair]) for pair in spaces]
+        offsets = [_mean_distances(pair, c) for pair, c in zip(spaces, centres, strict=True)]
+        normals, levels = self._planes(x, y, rng)
+        heights = torch.cat([*offsets, levels], dim=1)
+        spread = float(torch.cat([x, y]).std(correction=0))
+        pace = max(min(self.pace * spread, CROWDED * _room((x, y), centres[0])), SLOWEST)
+        return ConeNet(bases, centres, heights, normals, pace)
+
+    def grown(self, most: int) -> Cones | None:
+        """Four times the cones."""
+        return replace(self, centres=4 * self.centres) if 4 * self.centres <= most else None
+
+    def _planes(self, x: Tensor, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Normals about the direction from b to a (for b reversed), at a level below the cones': (2, m, d), (2, m)."""
+        d, m = x.shape[1], self.planes
+        forth = normalize(x.mean(0) - y.mean(0), dim=0)  # (d,)
+        noise = torch.randn(SIDES, m, d, generator=rng, dtype=x.dtype, device=x.device) * (
+            SPREAD / math.sqrt(d)
+        )
+        normals = normalize(noise + torch.stack([forth, -forth])[:, None], dim=2)
+        pooled = torch.cat([x, y])
+        return normals, -BELOW * pooled.std(correction=0) - normals @ pooled.mean(0)
+
+
+class ConeNet(CriticNet):
+    """f(x) = w·peak_a(x) − (1 − w)·peak_b(x), peak(x) = τ·log Σ_j exp(h_j(x)/τ) over cones and planes h_j.
+
+    Attributes:
+        bases: Orthonormal rows (r, d) of each projection.
+        centres: Of the whole space and of each projection, (2, K, r): first those of a, then those of b.
+        offsets: Height of every cone and plane, (2, spaces·K + m).
+        normals: Of the planes, (2, m, d), normalised where they are used.
+        balance: The logit of w, over four.
+        temperature: τ, in the unit of the points.
+    """
+
+    temperature: Tensor
+
+    def __init__(
+        self, bases: list[Tensor], centres: list[Tensor], offsets: Tensor, normals: Tensor, pace: float = 0.1
+    ) -> None:
+        super().__init__()
+        self._pace = pace
+        self.bases = nn.ParameterList(bases)
+        self.centres = nn.ParameterList(centres)
+        self.offsets = nn.Parameter(offsets)
+        self.normals = nn.Parameter(normals)
+        self.balance = nn.Parameter(offsets.new_zeros(()))
+        self.register_buffer("temperature", offsets.new_tensor(0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Value at each point: (n, d) -> (n,). Distances are exact in eval mode, and by matrix products in training."""
+        mode = "use_mm_for_euclid_dist" if self.training else "donot_use_mm_for_euclid_dist"
+        heights = []
+        for z, c in zip([x, *(x @ basis.T for basis in self.bases)], self.centres, strict=True):
+            away = torch.cdist(z, c.flatten(0, 1), compute_mode=mode)  # (n, 2K)
+            heights.append(-away.view(len(x), SIDES, c.shape[1]))
+        normals = normalize(self.normals, dim=2)
+        heights.append((x @ normals.flatten(0, 1).T).view(len(x), *normals.shape[:2]))
+        logits = (torch.cat(heights, dim=2) + self.offsets) / self.temperature  # (n, 2, spaces·K + m)
+        peak = self.temperature * log_sum_exp(logits)  # (n, 2)
+        w = torch.sigmoid(4 * self.balance)
+        return w * peak[:, 0] - (1 - w) * peak[:, 1]
+
+    def matrices(self) -> list[Tensor]:
+        """The projections' bases."""
+        return list(self.bases)
+
+    def pace(self) -> float:
+        """A share of the standard deviation of the points about the nearest centre."""
+        return self._pace
+
+
+def log_sum_exp(logits: Tensor) -> Tensor:
+    """Log Σ_j exp(l_j) over the last axis; by torch's log-softmax, which takes a seventh of its logsumexp's time."""
+    return logits[..., 0] - torch.log_softmax(logits, dim=-1)[..., 0]
+
+
+def kmeans(x: Tensor, k: int, rng: torch.Generator, rounds: int = 8) -> Tensor:
+    """Centres (k, d) of points (n, d): a few rounds of Lloyd's algorithm from random points; empty ones stay put."""
+    centres = x[torch.randperm(len(x), generator=rng, device=rng.device).to(x.device)[:k]].clone()
+    for _ in range(rounds):
+        nearest = torch.cdist(x, centres).argmin(dim=1)  # (n,)
+        count = torch.bincount(nearest, minlength=k)[:, None]
+        total = torch.zeros_like(centres).index_add_(0, nearest, x)
+        centres = torch.where(count > 0, total / count.clamp(min=1), centres)
+    return centres
+
+
+def _orthonormal_rows(rows: int, d: int, rng: torch.Generator, like: Tensor) -> Tensor:
+    noise = torch.randn(d, rows, generator=rng, dtype=torch.float64, device=like.device)
+    basis: Tensor = torch.linalg.qr(noise).Q.T.to(like.dtype).contiguous()
+    return basis
+
+
+def _room(pair: tuple[Tensor, Tensor], centres: Tensor) -> float:
+    """Standard deviation, a coordinate, of the points of each side about their nearest centre."""
+    within = [
+        float(torch.cdist(z, c).amin(dim=1).square().mean()) for z, c in zip(pair, centres, strict=True)
+    ]
+    return math.sqrt(sum(within) / (2 * centres.shape[2]))
+
+
+def _mean_distances(pair: tuple[Tensor, Tensor], centres: Tensor) -> Tensor:
+    """Mean distance of the pooled points to each centre: (2, K)."""
+    pooled = torch.cat([z[:512] for z in pair])
+    return torch.cdist(pooled, centres.flatten(0, 1)).mean(0).view(centres.shape[:2])

@@ -1,0 +1,78 @@
+"""What a constraint is: all that the training loop and the report ask of whatever keeps a critic's slope in bounds.
+
+A constraint says what to add to the loss (`penalty`), what to do after a step (`project`), what it can prove
+(`certificate`), which optimiser and which networks it is used with, and how its raw dual value is to be read.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from wdist.critic.nets import MLP, Net
+from wdist.result import Bound
+
+__all__ = ["Constraint", "Optimizer"]
+
+
+class Optimizer(Protocol):
+    """What a loop needs of an optimiser; every `torch.optim.Optimizer` has it."""
+
+    param_groups: list[dict[str, Any]]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> Any:
+        """Take one step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything to go on from."""
+
+    def load_state_dict(self, saved: dict[str, Any], /) -> None:
+        """Go on from there."""
+
+
+class Constraint(ABC):
+    """How the critic is kept (nearly) 1-Lipschitz.
+
+    Attributes:
+        quantity: What the reading of the raw value is, in words.
+        bound: LOWER if the raw value over the certificate is reported, as a lower bound; NONE if the reading is.
+        nets: Recipes that are used where the user names none.
+        steps: Ascent steps that are taken where the user says no number.
+    """
+
+    quantity: ClassVar[str] = "W1"
+    bound: ClassVar[Bound] = Bound.NONE
+    nets: ClassVar[tuple[Net, ...]] = (MLP((200, 200)),)
+    steps: ClassVar[int] = 1500
+
+    @abstractmethod
+    def prepare(self, net: nn.Module) -> nn.Module:
+        """Ready a fresh network, or refuse it; called once before training."""
+
+    @abstractmethod
+    def penalty(
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
+    ) -> Tensor:
+        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 at the start of a fit."""
+
+    @abstractmethod
+    def project(self, net: nn.Module) -> None:
+        """Put the weights back in place after a step."""
+
+    @abstractmethod
+    def certificate(self, net: nn.Module) -> float | None:
+        """Prove an upper bound on the network's Lipschitz constant, or None."""
+
+    @abstractmethod
+    def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
+        """Give the optimiser this constraint is used with; `lr` None takes the measured default."""
+
+    @abstractmethod
+    def reading(self, raw: float) -> float:
+        """Turn a raw dual value E_a f − E_b f (standardised units) into the quantity named by `quantity`."""

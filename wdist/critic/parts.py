@@ -1,0 +1,149 @@
+"""Two measures cut in three: what critics are trained on, what chooses among them, and what is reported on.
+
+Given points are split at random, by the call's seed; sources draw afresh for each part. Two sources draw what is
+reported with common random numbers: much of the noise of E_a f then cancels against that of E_b f, and as the blocks
+of draws are independent of each other, their spread tells how much did not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wdist.critic.fit import Held, mean_and_variance
+from wdist.critic.potential import Potential, Scaling
+from wdist.errors import InputError
+from wdist.measures import Samples
+from wdist.question import Measure
+from wdist.rng import Rng
+from wdist.sources import Source
+
+__all__ = ["Reading", "Split"]
+
+START_DRAWS = 4096
+BLOCK, VALIDATION_BLOCKS, FEWEST_BLOCKS, MOST_BLOCKS = 512, 8, 40, 200
+"""Blocks of draws: their means are what a standard error is computed from, so 40 are few enough."""
+FINE = 1e-3
+"""Standard error relative to the value, by what validation saw, down to which sources draw."""
+
+Points = tuple[Tensor, Tensor]
+"""Rows (n, d) and their masses (n,), float64."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Dual value of a critic on points that it never saw, its standard error, and the degrees of freedom of that."""
+
+    value: float
+    error: float
+    freedom: int
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Two measures in three parts.
+
+    Attributes:
+        train: Draw training points of each side for ever.
+        start: Training points of each side, from which critics are placed.
+        validation: Of each side.
+        report: Of each side; None where sources draw them when asked.
+        rng: For those.
+    """
+
+    train: tuple[Source, Source]
+    start: tuple[Tensor, Tensor]
+    validation: tuple[Points, Points]
+    report: tuple[Points, Points] | None
+    rng: Rng
+
+    @staticmethod
+    def of(a: Measure, b: Measure, rng: Rng) -> Split:
+        """Split samples 3:1:2 at random; let sources draw."""
+        if not isinstance(a, Samples) and not isinstance(b, Samples):
+            starts = a.draw(START_DRAWS, rng.torch()), b.draw(START_DRAWS, rng.torch())
+            held = _common(a, b, VALIDATION_BLOCKS, rng)
+            return Split((a, b), starts, (_even(held[0]), _even(held[1])), None, rng)
+        sides = [
+            _sample(m, rng.spawn()) if isinstance(m, Samples) else _drawn(m, rng.spawn()) for m in (a, b)
+        ]
+        trains, starts_, validations, reports = zip(*sides, strict=True)
+        return Split(trains, starts_, validations, reports, rng)
+
+    def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
+        """The validation points, standardised."""
+        (x, u), (y, v) = self.validation
+        return Held(scaling(x).to(dtype), scaling(y).to(dtype), u, v)
+
+    def read(self, f: Potential) -> Reading:
+        """E_a f − E_b f on the points to be reported on."""
+        if self.report is not None:
+            found = [mean_and_variance(f(x), mass) for x, mass in self.report]
+            fewest = min(len(x) for x, _ in self.report)
+            return Reading(found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1]), fewest - 1)
+        seen = _blocks(f(self.validation[0][0]) - f(self.validation[1][0]))
+        aim = FINE * abs(float(seen.mean()))
+        needed = float(seen.var()) / aim**2 if aim else math.inf
+        blocks = round(min(MOST_BLOCKS, max(FEWEST_BLOCKS, needed)))
+        differences = torch.cat([_blocks(f(x) - f(y)) for x, y in self._pairs(blocks)])  # (blocks,)
+        error = float(differences.std()) / math.sqrt(len(differences))
+        return Reading(float(differences.mean()), error, len(differences) - 1)
+
+    def _pairs(self, blocks: int) -> list[tuple[Tensor, Tensor]]:
+        a, b = self.train
+        pairs: list[tuple[Tensor, Tensor]] = []
+        for _ in range(0, blocks, VALIDATION_BLOCKS):
+            try:
+                pairs.append(_common(a, b, VALIDATION_BLOCKS, self.rng))
+            except InputError:  # a source that has begun to fail; what it gave before stands
+                if not pairs:
+                    raise
+                break
+        return pairs
+
+
+def _common(a: Source, b: Source, blocks: int, rng: Rng) -> tuple[Tensor, Tensor]:
+    """Blocks of draws of two sources, each block from one state of one generator for both: (blocks·BLOCK, d), twice."""
+    stream = rng.torch()
+    drawn: list[tuple[Tensor, Tensor]] = []
+    for _ in range(blocks):
+        state = stream.get_state()
+        x = a.draw(BLOCK, stream)
+        after = stream.get_state()
+        stream.set_state(state)
+        y = b.draw(BLOCK, stream)
+        stream.set_state(after)
+        drawn.append((x, y))
+    return torch.cat([x for x, _ in drawn]), torch.cat([y for _, y in drawn])
+
+
+def _blocks(values: Tensor) -> Tensor:
+    """Means of blocks: (blocks·BLOCK,) -> (blocks,)."""
+    return values.view(-1, BLOCK).mean(dim=1)
+
+
+def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
+    """Train, start, validation and report of given points."""
+    held = measure.weights.nonzero()[:, 0]  # points without mass would only thin the parts
+    n = len(held)
+    order = held[torch.as_tensor(rng.numpy.permutation(n), device=held.device)]
+    cuts = order[: n // 3], order[n // 3 : n // 2], order[n // 2 :]
+    report, validation, train = (
+        (measure.points[rows], measure.weights[rows] / measure.weights[rows].sum()) for rows in cuts
+    )
+    return Samples(*train, uniform=measure.uniform), train[0][:START_DRAWS], validation, report
+
+
+def _drawn(source: Source, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
+    """Train, start, validation and report of a source beside given points."""
+    validation, report = (
+        _even(source.draw(BLOCK * blocks, rng.torch())) for blocks in (VALIDATION_BLOCKS, FEWEST_BLOCKS)
+    )
+    return source, source.draw(START_DRAWS, rng.torch()), validation, report
+
+
+def _even(x: Tensor) -> Points:
+    return x, torch.full((len(x),), 1 / len(x), dtype=torch.float64, device=x.device)

@@ -1,0 +1,112 @@
+"""Which critic: several recipes are fitted side by side, validation chooses, and the winner grows while that pays.
+
+A critic that is too small is blind to detail, one that is too large learns the sample by heart, and which is which
+depends on the data. So small and large start together; where the larger wins, larger still is tried. Everything that
+is chosen is chosen on validation points: what is reported later is read on others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from wdist.critic.constraint import Constraint
+from wdist.critic.fit import Batches, Contender, Held, Look, Schedule, fit
+from wdist.critic.nets import Net
+
+__all__ = ["Chosen", "choose_critic"]
+
+TIE = 0.003
+"""Relative difference below which the recipe that comes first is taken."""
+WORTHWHILE = 0.01
+"""Relative gain that the next growth must promise: gains are taken to fall as they fell last, g_3 = g_2·g_2/g_1."""
+LONGER = 1.5
+"""Times the steps of the round before."""
+POINTS_PER_CENTRE = 4
+FIRST_SHARE = 0.3
+"""Share of a budget in seconds that the first of several rounds may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The critic that validation chose, in standardised units, and how it came to be.
+
+    Attributes:
+        net: Its best state.
+        recipe: What it was built from.
+        looks: Of every contender, in the order of the checks.
+        steps: Of all rounds.
+        stopped: What a failing source said, or "".
+    """
+
+    net: nn.Module
+    recipe: Net
+    looks: tuple[Look, ...]
+    steps: int
+    stopped: str
+
+
+def choose_critic(
+    nets: Sequence[Net], constraint: Constraint, batches: Batches, start: tuple[Tensor, Tensor], held: Held,
+    schedule: Schedule, rng: torch.Generator, progress: Callable[[int, int], None] | None = None,
+) -> Chosen:  # fmt: skip
+    """Fit one recipe; or several, of which the best on validation grows for as long as it gains.
+
+    Args:
+        nets: Recipes, the simplest first; a single one is fitted as it is.
+        constraint: What bounds the slope.
+        batches: Pairs of standardised training batches.
+        start: Standardised training points of both sides, for the initial centres.
+        held: Standardised validation points.
+        schedule: Of the first round; `seconds` is for all rounds.
+        rng: Initial weights and penalty points.
+        progress: Called with (step, steps) of the round at hand.
+    """
+    began, looks, steps = time.perf_counter(), list[Look](), 0
+
+    def left() -> float:
+        return schedule.seconds - (time.perf_counter() - began)
+
+    def round_of(recipes: Sequence[Net], here: Schedule) -> tuple[list[Contender], str]:
+        nonlocal steps
+        contenders = [Contender(recipe, constraint, start, rng, schedule.lr) for recipe in recipes]
+        tick = None if progress is None else lambda share: progress(round(share * here.steps), here.steps)
+        before = time.perf_counter() - began
+        said = fit(contenders, batches, held, here, rng, tick)
+        looks.extend(replace(look, seconds=look.seconds + before) for c in contenders for look in c.looks)
+        steps += contenders[0].looks[-1].step
+        return contenders, said
+
+    first = schedule if len(nets) == 1 else replace(schedule, seconds=FIRST_SHARE * schedule.seconds)
+    contenders, stopped = round_of(nets, first)
+    scores = [held.score(c.kept, constraint) for c in contenders]
+    top = max(scores)
+    best = next((k for k, score in enumerate(scores) if score >= top - TIE * abs(top)), 0)
+    winner, score = contenders[best], scores[best]
+    last_gain = _gain(scores[0], score)
+    here = schedule
+    while (
+        best > 0 and not stopped and left() > 0
+    ):  # where the simplest does as well, size is not what is wanting
+        larger = winner.recipe.grown(min(map(len, start)) // POINTS_PER_CENTRE)
+        if larger is None:
+            break
+        here = replace(here, steps=round(LONGER * here.steps), seconds=left())
+        (challenger,), stopped = round_of([larger], here)
+        reached = held.score(challenger.kept, constraint)
+        gain = _gain(score, reached)
+        if gain > 0:
+            winner, score = challenger, reached
+        if gain <= 0 or gain * min(1.0, gain / last_gain) < WORTHWHILE:
+            break
+        last_gain = gain
+    return Chosen(winner.kept.requires_grad_(False), winner.recipe, tuple(looks), steps, stopped)
+
+
+def _gain(before: float, after: float) -> float:
+    """By what share of the larger score `after` is above `before`."""
+    return (after - before) / max(abs(after), abs(before), 1e-300)
