@@ -6,6 +6,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+from unittest import mock
 
 import numpy as np
 import ot
@@ -19,7 +20,7 @@ from wdist import Bound, Discrete
 from wdist.costs import METRICS
 from wdist.methods import engines
 from wdist.methods.engines import fastest_engine
-from wdist.plans import sparse
+from wdist.plans import settle, sparse
 from wdist.plans.clouds import _whole
 from wdist.question import ask
 from wdist.rng import as_rng
@@ -380,3 +381,76 @@ class TestChoiceOfEngine:
         est = wdist.estimate(x, y, p=2)
         assert est.detail.engine == "pot"
         assert est.bound is Bound.EXACT
+
+
+class TestWars:
+    """Pieces of mass passed around at steps of ε: what is bid, and what ends it."""
+
+    @pytest.mark.parametrize("seed", [226, 240, 342, 711, 824, 991])
+    def test_uniform_clouds_of_unequal_sizes_are_no_war(self, seed):
+        """A row's next best may be a piece that another holds of a column not sold out."""
+        rng = np.random.default_rng(seed)
+        (n, m), d, p = rng.integers(1, 41, 2), rng.integers(1, 5), [1, 1.5, 2, 3][seed % 4]
+        x, y = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+        est = wdist.estimate(x, y, p=p, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert est.detail.iterations < 300 * (n + m)
+
+    @pytest.mark.parametrize("p", [1, 2])
+    def test_uneven_masses_in_the_plane_are_settled_on_arcs(self, rng, p):
+        (x, y), (a, b) = rng.standard_normal((2, 900, 2)), rng.random((2, 900))
+        with mock.patch.object(settle, "_simplex", wraps=settle._simplex) as simplex:
+            est = wdist.estimate(x, y, p=p, weights_a=a, weights_b=b, normalize_weights=True, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert est.detail.iterations < 60 * 1800  # more than three times that without the simplex
+        assert 1 <= simplex.call_count <= 24
+        arcs = max(call.args[2].nnz for call in simplex.call_args_list)
+        assert arcs < 60 * 1800
+
+    def test_a_simplex_that_fails_leaves_the_war_to_the_auctions(self, rng, monkeypatch):
+        x, y, a = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)), rng.random(300)
+        ask_for = {"p": 1, "weights_a": a, "normalize_weights": True, "method": SPARSE}
+        usual = wdist.estimate(x, y, **ask_for)
+        monkeypatch.setattr(settle, "_simplex", lambda a, b, cost: (cost, {"warning": "numerical trouble"}))
+        est = wdist.estimate(x, y, **ask_for)
+        assert est.bound is Bound.EXACT
+        assert est.value == pytest.approx(usual.value, rel=1e-9)
+        assert est.detail.iterations > usual.detail.iterations
+
+    @pytest.mark.parametrize("d", [2, 3])
+    def test_heavy_tails_begin_with_a_larger_step(self, d):
+        """ε is set by the bulk of the costs; the far points would climb to their prices in its steps."""
+        rng = np.random.default_rng(2)
+        x, y = rng.standard_t(1.5, (700, d)), rng.standard_t(1.5, (700, d))
+        est = wdist.estimate(x, y, p=1, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert est.detail.iterations < 100 * 1400
+
+    def test_a_time_limit_is_heard_during_the_simplex(self, rng, monkeypatch):
+        x, y, a = rng.standard_normal((400, 2)), rng.standard_normal((400, 2)), rng.random(400)
+        monkeypatch.setattr(settle, "_simplex", lambda *_: time.sleep(5))
+        start = time.monotonic()
+        with pytest.warns(wdist.WdistWarning, match="did not converge"):
+            est = wdist.estimate(
+                x, y, weights_a=a, normalize_weights=True, method=Discrete(engine="sparse", time_limit=0.5)
+            )
+        assert time.monotonic() - start < 3
+        assert 0 < est.lower < est.upper
+
+    def test_masses_of_many_sizes_on_few_places_come_to_an_end(self):
+        """The least ε, a rounding of the prices, falls with them: coming near it has to do."""
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            n, m = rng.integers(1, 20), rng.integers(1, 4)
+            x, y = rng.integers(0, 3, (n, 1)).astype(float), rng.integers(0, 3, (m, 1)).astype(float)
+            a, b = 10.0 ** rng.uniform(-25, 0, n), 10.0 ** rng.uniform(-25, 0, m)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", wdist.WdistWarning)
+                est = wdist.estimate(
+                    x, y, p=2, weights_a=a, weights_b=b, normalize_weights=True,
+                    method=Discrete(engine="sparse", time_limit=20),
+                )  # fmt: skip
+            assert est.seconds < 10
+            best = ot.emd2_1d(x[:, 0], y[:, 0], a / a.sum(), b / b.sum())
+            assert est.lower**2 <= best * (1 + 1e-9) + 1e-15
+            assert est.upper**2 >= best * (1 - 1e-9) - 1e-15
