@@ -488,12 +488,12 @@ class TestScaling:
             sides = [side_record(name, [99.0 if name == "POT emd2" else 1.0]) for name in names]
             table.rows.append(record(*sides, instance=one.instance))
         assert ["POT emd2" in names for names in seen[16]] == [True] + [False] * 8
-        assert all("wdist estimate" in names for names in seen[16])
+        assert all("wdist Discrete" in names for names in seen[16])
 
     def test_the_figure_is_drawn_and_its_title_has_the_numbers(self, tmp_path):
         rows = [
             record(
-                side_record("wdist estimate", [n**2 * 1e-8], memory=100 * n),
+                side_record("wdist Discrete", [n**2 * 1e-8], memory=100 * n),
                 side_record("POT emd2", [n**3 * 1e-9], memory=44 * n**2),
                 instance=Instance("gaussian", n, 16, seed=101),
             )
