@@ -1,8 +1,8 @@
 """Time and memory against n, log-log, for wdist and each peer, with fitted slopes.
 
 `rows` grows n until a side took too long, or would take half of the memory, and leaves that side out from there on;
-`draw` makes docs/scaling.png from the table alone. A slope is fitted to the upper half of a curve (in log n), where what is
-fixed no longer counts.
+`draw` makes docs/scaling.png from the table alone. A slope is fitted to the upper half of a curve (in log n), where
+what is fixed no longer counts.
 """
 
 from __future__ import annotations
