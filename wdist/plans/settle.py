@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -136,13 +135,11 @@ def _on_arcs(
     for _ in range(ROUNDS):
         i, j = np.divmod(arcs, m)
         reduced = ground.costs(rows.points, cols.points, i, j) - u[i] - price[j]  # small numbers round less
-        try:
-            flow, log = aside(_simplex, a, b, coo_array((reduced, (i, j)), shape=(n, m)), seconds=clock.left)
-        except TimeoutError:
+        found = _simplex(a, b, coo_array((reduced, (i, j)), shape=(n, m)), clock.left)
+        if found is None:
             return None
-        if log["warning"]:
-            return None
-        u, price = u + log["u"], price + log["v"]
+        flow, du, dv = found
+        u, price = u + du, price + dv
         plan = priced(flow.row.astype(np.int64), flow.col.astype(np.int64), flow.data, rows, cols, ground)
         near = ground.lists(rows.points, cols.leaves, price, min(MORE, m))
         slack = near.cost - price[near.cols] - u[:, None]
@@ -166,11 +163,19 @@ def _keys(near: Lists, back: Lists, m: int) -> tuple[Array, Array]:
     return ahead.ravel(), behind.ravel()
 
 
-def _simplex(a: Array, b: Array, cost: coo_array) -> tuple[coo_array, dict[str, Any]]:
-    """Flow of least cost on the arcs given, and what POT says of it."""
+def _simplex(
+    a: Array, b: Array, cost: coo_array, seconds: float | None
+) -> tuple[coo_array, Array, Array] | None:
+    """Flow of least cost on the arcs given, and its potentials; None where time runs out or POT warns."""
     import ot  # takes most of a second, and the line needs none of it
 
+    most = np.iinfo(np.int32).max
     with warnings.catch_warnings():  # what POT warns of is read instead
         warnings.simplefilter("ignore")
-        flow, log = ot.emd(a, b, cost, numItermax=np.iinfo(np.int32).max, log=True, center_dual=False)
-    return flow, log
+        try:
+            flow, log = aside(
+                ot.emd, a, b, cost, numItermax=most, log=True, center_dual=False, seconds=seconds
+            )
+        except TimeoutError:
+            return None
+    return None if log["warning"] else (flow, log["u"], log["v"])
