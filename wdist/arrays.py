@@ -6,7 +6,6 @@ columns become NaN, which `measures` then finds and names. Nothing here knows of
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.unheard import unheard
 
 __all__ = ["FLOATS", "as_tensor"]
 
@@ -43,8 +43,7 @@ def as_tensor(x: Any, name: str) -> tuple[Tensor, bool]:
         array = np.ascontiguousarray(array)
     if array.flags.writeable:
         return torch.from_numpy(array), whole
-    with warnings.catch_warnings():  # a read-only array (a memory map) is only ever read here
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+    with unheard(message="The given NumPy array is not writ"):  # a memory map, say, is only ever read here
         return torch.from_numpy(array), whole
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from wdist.methods import Method, check_memory
 from wdist.question import Measure, Question, check_pair
 from wdist.result import Bound, Choice, Estimate
 from wdist.rng import Rng
+from wdist.unheard import unheard
 
 __all__ = ["Task", "answer_all", "branch", "telling"]
 
@@ -108,8 +108,7 @@ def _carried_out(
         for result in results:  # noqa: UP028
             yield result
     finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+        with unheard(message=".*tasks which were still being processed"):
             results.close()
 
 

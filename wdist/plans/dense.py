@@ -9,7 +9,6 @@ solvers return no potentials, so `_assignment_potentials` reads them off the ass
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from wdist.errors import InputError, NotConvergedError
 from wdist.plans.aside import aside
+from wdist.unheard import unheard
 
 __all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
 
@@ -170,8 +170,7 @@ def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Co
     import ot  # takes most of a second, and the line needs none of it
 
     while True:
-        with warnings.catch_warnings():  # POT warns where it should fail; its result code is read instead
-            warnings.simplefilter("ignore")
+        with unheard(module=r"ot\."):  # POT warns where it should fail; its result code is read instead
             plan, log = aside(ot.emd, a, b, cost, numItermax=max_iter, log=True, center_dual=False)
         if log["result_code"] == OPTIMAL:
             break

@@ -10,7 +10,6 @@ below zero, whose arcs join, until there are none (column generation).
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -24,6 +23,7 @@ from wdist.plans.clouds import Cloud, Ground, Plan, priced
 from wdist.plans.ground import Array
 from wdist.plans.leaves import set_tops
 from wdist.plans.passes import Lists
+from wdist.unheard import unheard
 
 __all__ = ["LIST", "Clock", "settle"]
 
@@ -170,8 +170,7 @@ def _simplex(
     import ot  # takes most of a second, and the line needs none of it
 
     most = np.iinfo(np.int32).max
-    with warnings.catch_warnings():  # what POT warns of is read instead
-        warnings.simplefilter("ignore")
+    with unheard(module=r"ot\."):  # what POT warns of is read instead
         try:
             flow, log = aside(
                 ot.emd, a, b, cost, numItermax=most, log=True, center_dual=False, seconds=seconds
