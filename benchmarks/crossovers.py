@@ -28,7 +28,7 @@ LATE = (6000,)  # for assignments in many dimensions, where lapx gives way late
 FAMILIES = ("gaussian", "clustered")
 MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
-HOPELESS = 10.0  # times the fastest: such an engine is not run at larger sizes
+HOPELESS = 4.0  # times the fastest: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (

@@ -76,7 +76,7 @@ def scaling(quick: Quick = False, resume: Resume = False) -> None:
 def crossovers(quick: Quick = False, resume: Resume = False) -> None:
     """Measure which engine is fastest where; writes wdist/data/crossovers.json."""
     table = begun(folder(quick) / "crossovers.json", resume=resume)
-    fill(table, crossovers_.rows(table, quick), Pace(3, 5))
+    fill(table, crossovers_.rows(table, quick), Pace(3, 2))
     write_whole(QUICK / "rules.json" if quick else RULES, crossovers_.written(table))
 
 
