@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wdist.errors import InputError
 
-__all__ = ["METRICS", "Metric", "centred", "cost_blocks", "distances", "pair_distances"]
+__all__ = ["METRICS", "Metric", "centred", "common_centre", "cost_blocks", "distances", "pair_distances"]
 
 Metric = str | Callable[[Any, Any], Any]
 
@@ -34,13 +34,15 @@ def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     the others stay, since one far point would cost its neighbours' digits.
     """
     x, y = x.to(torch.float64), y.to(torch.float64)
-    centre = (x.mean(dim=-2, keepdim=True) / 2 + y.mean(dim=-2, keepdim=True) / 2).detach()
-    near = torch.ones_like(centre, dtype=torch.bool)
-    for points in (x, y):
-        ratio = points.detach() / centre  # (..., n, d)
-        near &= ((ratio >= 0.5) & (ratio <= 2)).all(dim=-2, keepdim=True)
-    centre = torch.where(near, centre, 0.0)
+    centre = common_centre(x.detach(), y.detach())
     return x - centre, y - centre
+
+
+def common_centre(x: Any, y: Any) -> Any:
+    """Give what to subtract from clouds (n, d) and (m, d), arrays or tensors, to centre them exactly: shape (1, d)."""
+    centre = x.mean(axis=-2, keepdims=True) / 2 + y.mean(axis=-2, keepdims=True) / 2
+    near = [(abs(z - centre) <= abs(centre) / 2).all(axis=-2, keepdims=True) for z in (x, y)]
+    return centre * (near[0] & near[1])
 
 
 def distances(x: Tensor, y: Tensor, metric: Metric = "euclidean", native: str = "torch") -> Tensor:

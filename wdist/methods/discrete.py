@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wdist.costs import METRICS, centred, distances, pair_distances
+from wdist.costs import METRICS, centred, common_centre, distances, pair_distances
 from wdist.errors import InputError, NotConvergedError
 from wdist.measures import Samples
 from wdist.memory import available_bytes
@@ -156,13 +156,21 @@ class Discrete(Method):
     def _sparse(self, question: Question) -> tuple[Solution, float]:
         assert isinstance(question.metric, str)
         a, b = question.samples
-        x, y = (points.numpy() for points in centred(a.points.cpu(), b.points.cpu()))
+        x, y = (m.points.cpu().numpy().astype(np.float64) for m in (a, b))  # NumPy wakes no second thread
+        centre = common_centre(x, y)
         wa, wb = a.weights.cpu().numpy(), b.weights.cpu().numpy()
         always = np.random.default_rng(
             0
         )  # an exact answer is no matter of chance, not in its last digit either
         return solve_sparse(
-            x, y, wa, wb, METRICS[question.metric], question.p, rng=always, time_limit=self.time_limit
+            x - centre,
+            y - centre,
+            wa,
+            wb,
+            METRICS[question.metric],
+            question.p,
+            rng=always,
+            time_limit=self.time_limit,
         )
 
     def _report(self, found: Solution, scale: float, question: Question) -> Estimate:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from wdist.plans.ground import Array, power
 from wdist.plans.leaves import SAFE, Leaves, leaf_width, set_tops
@@ -79,10 +80,16 @@ def _by_products(x: Array, leaves: Leaves, v: Array, p: float, out: Lists, pool:
     shrink = 1 - (d + 4) * EPS
     squares_x, squares_y = shrink * np.einsum("ij,ij->i", x, x), shrink * np.einsum("ij,ij->i", y, y)
     start = np.append(np.arange(0, m, leaf_width(d)), m)
-    with threadpool_limits(
-        1, "blas"
-    ):  # each thread of the pool multiplies for itself: none waits for another
+    with _libraries().limit(
+        limits=1, user_api="blas"
+    ):  # each thread multiplies for itself: none waits for another
         _by_slices(_multiply_rows, n, CHUNK // (m * d), pool, x, y, squares_x, squares_y, start, v, p, out)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """What multiplies here; looking for it takes milliseconds."""
+    return ThreadpoolController()
 
 
 def _multiply_rows(first: int, last: int, x: Array, y: Array, *arguments: Any) -> None:
