@@ -193,7 +193,10 @@ def _interleave(
     for side in sides:
         here(side["side"], side["settings"], warm)
         seconds = side["wall"][0]
-        if seconds < pace.shortest:  # a run alone was cold; what comes is not
+        if (
+            seconds < pace.shortest
+        ):  # a run alone was cold, and the first at full size may compile; what comes does not
+            here(side["side"], side["settings"], problem)
             seconds = here(side["side"], side["settings"], problem)["wall"]
         side.update(turns=pace.turns(seconds), calls=pace.calls(seconds), cpu=[], wall=[])
     gc.collect()
