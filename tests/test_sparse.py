@@ -407,6 +407,16 @@ class TestWars:
         arcs = max(call.args[2].nnz for call in simplex.call_args_list)
         assert arcs < 60 * 1800
 
+    @pytest.mark.slow
+    def test_a_degenerate_plan_takes_few_rounds(self):
+        """Its potentials jump from round to round unless arcs as near as the worst one left out are let in too."""
+        rng = np.random.default_rng(0)
+        x, y = rng.standard_normal((5000, 2)), 1.3 * rng.standard_normal((5000, 2)) + [1, 0]
+        with mock.patch.object(settle, "_simplex", wraps=settle._simplex) as simplex:
+            est = wdist.estimate(x, y, p=1, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert 1 <= simplex.call_count < 10
+
     def test_a_simplex_that_fails_leaves_the_war_to_the_auctions(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)), rng.random(300)
         ask_for = {"p": 1, "weights_a": a, "normalize_weights": True, "method": SPARSE}
@@ -417,14 +427,14 @@ class TestWars:
         assert est.value == pytest.approx(usual.value, rel=1e-9)
         assert est.detail.iterations > usual.detail.iterations
 
-    @pytest.mark.parametrize("d", [2, 3])
-    def test_heavy_tails_begin_with_a_larger_step(self, d):
+    @pytest.mark.parametrize(("d", "bids"), [(2, 55), (3, 45)])  # a point; 60 and 55 if ε stays
+    def test_heavy_tails_begin_with_a_larger_step(self, d, bids):
         """ε is set by the bulk of the costs; the far points would climb to their prices in its steps."""
         rng = np.random.default_rng(2)
         x, y = rng.standard_t(1.5, (700, d)), rng.standard_t(1.5, (700, d))
         est = wdist.estimate(x, y, p=1, method=SPARSE)
         assert est.bound is Bound.EXACT
-        assert est.detail.iterations < 100 * 1400
+        assert est.detail.iterations < bids * 1400
 
     def test_a_time_limit_is_heard_during_the_simplex(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((400, 2)), rng.standard_normal((400, 2)), rng.random(400)
