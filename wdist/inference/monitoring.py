@@ -229,7 +229,8 @@ class Reference:
         """The rows that batches of m are judged by, in random order, (at most 4000 or 4m, d), float64."""
         order = Rng(np.random.SeedSequence([self.seed, 0])).numpy.permutation(len(self.sample))
         chosen = order[: max(MOST_ROWS, BATCHES * m)]
-        return self.sample.points[torch.as_tensor(chosen, device=self.sample.points.device)].double()
+        points: Tensor = self.sample.points
+        return points[torch.as_tensor(chosen, device=points.device)].double()
 
     def told(
         self, values: Array, found: Calibration, pvalue: float, sizes: tuple[int, int], alarm: bool, rows: Tensor

@@ -24,7 +24,7 @@ def e_value(pvalue: float) -> float:
         >>> e_value(1.0) < 1 < e_value(0.01)
         True
     """
-    return sum(k * pvalue ** (k - 1) for k in POWERS) / len(POWERS)
+    return sum(k * float(pvalue ** (k - 1)) for k in POWERS) / len(POWERS)
 
 
 @dataclass(frozen=True)
