@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.covariance import ledoit_wolf_shrinkage
 
+import wdist
 from wdist.errors import InputError
 from wdist.methods import gaussian
 from wdist.methods.gaussian import Gaussian, gaussian_w2
@@ -160,7 +161,7 @@ def test_full_shrinkage_compares_balls():
     est = estimate(x, y, Gaussian(1.0))
     assert est.value == pytest.approx(truth**0.5, rel=1e-12)
     assert est.bound is Bound.NONE
-    assert est.lower is None
+    assert est.lower == pytest.approx(est.detail.mean_shift, rel=1e-9, abs=1e-9)
     assert "Shrinkage (1.0): 1 of cov(a), 1 of cov(b)" in est.message
 
 
@@ -202,3 +203,12 @@ def test_what_it_refuses():
         gaussian_w2(x, y[:, :2])
     with pytest.raises(InputError, match="7 weights for 40 points"):
         gaussian_w2(x, y, weights_x=torch.ones(7))
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3])
+def test_the_upper_bound_is_that_of_the_independent_coupling(rng, shrinkage):
+    x, y = rng.standard_normal((30, 3)) + 5, 2 * rng.standard_normal((40, 3))
+    est = wdist.estimate(x, y, p=2, method=wdist.Gaussian(shrinkage))
+    pairs = np.square(x[:, None] - y[None]).sum(axis=2)
+    assert est.upper == pytest.approx(pairs.mean() ** 0.5, rel=1e-12)
+    assert est.lower <= wdist.estimate(x, y, p=2, method="discrete").value <= est.upper

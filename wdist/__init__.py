@@ -8,7 +8,16 @@ from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonor
 from wdist.critic.nets import MLP
 from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
-from wdist.inference import Comparison, TwoSampleResult, compare, sampling_floor, two_sample_test
+from wdist.inference import (
+    Comparison,
+    Reference,
+    Score,
+    TwoSampleResult,
+    Watch,
+    compare,
+    sampling_floor,
+    two_sample_test,
+)
 from wdist.matrix import Pairwise
 from wdist.measures import Samples
 from wdist.methods import (
@@ -55,7 +64,9 @@ __all__ = [
     "Orthonormal",
     "Pairwise",
     "Potential",
+    "Reference",
     "Samples",
+    "Score",
     "Sinkhorn",
     "Sliced",
     "Source",
@@ -63,6 +74,7 @@ __all__ = [
     "Target",
     "TwoSampleResult",
     "ValidationReport",
+    "Watch",
     "WdistError",
     "WdistWarning",
     "__version__",

@@ -25,7 +25,15 @@ from wdist.resampling.statistics import STATISTICS, Own, Statistic, StraightLine
 from wdist.resampling.tails import refined_shares, tail_shares
 from wdist.rng import Rng, Seed, as_rng
 
-__all__ = ["StatisticResult", "TwoSampleResult", "two_sample_test"]
+__all__ = [
+    "StatisticResult",
+    "Statistics",
+    "TwoSampleResult",
+    "chosen_statistics",
+    "relabelled",
+    "ruling_note",
+    "two_sample_test",
+]
 
 ENERGY_DIM = 3
 """Dimension from which on "auto" prefers the energy distance to slices."""
@@ -174,16 +182,18 @@ def two_sample_test(
     rng = as_rng(seed)
     question = ask(a, b, rng=rng)
     pair = check_exchangeable(question, groups, blocks)
-    chosen = _chosen(statistic, question.dim, sum(question.sizes), flat=np.ndim(a) == 1 or np.ndim(b) == 1)
+    chosen = chosen_statistics(
+        statistic, question.dim, sum(question.sizes), flat=np.ndim(a) == 1 or np.ndim(b) == 1
+    )
     rows = exchange(*question.sizes, groups, blocks)
     points = torch.cat([sample.points.double() for sample in pair])  # (N, d)
-    values = _evaluated(chosen, points, rows, permutations, rng)  # (statistics, 1 + permutations)
+    values = relabelled(chosen, points, rows, permutations, rng)  # (statistics, 1 + permutations)
     parts = tuple(_read(name, row) for name, row in zip(chosen, values, strict=True))
     whole = parts[0]
     if len(parts) > 1:
         least = np.min([refined_shares(row) for row in values], axis=0)
         whole = _read(f"least p of {' and '.join(part.name for part in parts)}", -np.log10(least))
-    message = " ".join(filter(None, [question.notes, _ruled(points), _shared(pair)]))
+    message = " ".join(filter(None, [question.notes, ruling_note(points), _shared(pair)]))
     return TwoSampleResult(
         whole.name,
         whole.statistic,
@@ -196,7 +206,7 @@ def two_sample_test(
     )
 
 
-def _chosen(statistic: Statistics, dim: int, rows: int, *, flat: bool) -> dict[str, Statistic]:
+def chosen_statistics(statistic: Statistics, dim: int, rows: int, *, flat: bool) -> dict[str, Statistic]:
     """Resolve what the user passed as `statistic`; "auto" by dimension."""
     if callable(statistic):
         return {getattr(statistic, "__name__", type(statistic).__name__): Own(statistic, flat)}
@@ -220,7 +230,7 @@ def _chosen(statistic: Statistics, dim: int, rows: int, *, flat: bool) -> dict[s
     return {name: STATISTICS[name] for name in names}
 
 
-def _evaluated(
+def relabelled(
     chosen: dict[str, Statistic], points: Tensor, rows: Exchange, permutations: int, rng: Rng
 ) -> Array:
     """Every statistic of the observed labels and of all relabellings: (statistics, 1 + permutations)."""
@@ -235,7 +245,7 @@ def _read(name: str, values: Array) -> StatisticResult:
     return StatisticResult(name, float(values[0]), float(tail_shares(values[:1], values)[0]), values[1:])
 
 
-def _ruled(points: Tensor) -> str:
+def ruling_note(points: Tensor) -> str:
     """Say if one coordinate is nearly all of the distance between rows, by its unit or by its tails."""
     spread = (points - points.mean(dim=0)).abs().mean(dim=0)  # (d,)
     total, largest, d = float(spread.sum()), int(spread.argmax()), points.shape[1]
