@@ -9,6 +9,7 @@ twice counts once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,7 @@ class Reservoir:
         marks = np.concatenate([head for head, _ in heads])
         ends = np.cumsum([0] + [len(head) for head, _ in heads])
         chosen = _smallest(marks, self.most)
-        places = [
-            chosen[(chosen >= low) & (chosen < high)] for low, high in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        places = [chosen[(chosen >= low) & (chosen < high)] for low, high in pairwise(ends)]
         mine = None if self._slots is None else self._slots[places[rank] - ends[rank]].cpu()
         whole = Reservoir(self.most, self._root, self._side).to(self.device)
         for place, rows in zip(places, gather(mine), strict=True):

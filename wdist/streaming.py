@@ -172,21 +172,7 @@ class WassersteinMetric(nn.Module):
     def _union(self) -> tuple[Reservoir, Reservoir]:
         """Samples of what came in all processes; refuses, in all of them alike, what does not go together."""
         rank = _rank()
-        heads = _gather((self._sides[A].most, self._width, self._process))
-        for name, values in (("rows", [h[0] for h in heads]), ("coordinates a point", [h[1] for h in heads])):
-            told = {
-                value: process for process, value in reversed(list(enumerate(values))) if value is not None
-            }
-            if len(told) > 1:
-                (x, i), (y, j) = sorted(told.items(), key=lambda item: item[1])[:2]
-                raise InputError(
-                    f"processes do not go together: {i} has {x} {name} and {j} has {y}; make them the same"
-                )
-        if any(process not in (None, place) for place, (_, _, process) in enumerate(heads)):
-            raise InputError(
-                "batches came before torch.distributed was initialised, and cannot be told from those of other "
-                "processes; initialise it first, or reset()"
-            )
+        _check_together(_gather((self._sides[A].most, self._width, self._process)))
         first, second = (side.union(_gather, rank) for side in self._sides)
         return first, second
 
@@ -209,7 +195,7 @@ class WassersteinMetric(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> WassersteinMetric:
         """Follow a module to its device; rows keep their type, whatever the module is cast to."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch does not annotate it
         device = fn(torch.empty(0)).device
         for side in self._sides:
             side.to(device)
@@ -223,6 +209,22 @@ def _points(x: Any, name: str) -> Tensor:
             f"{name} is a Samples with weights, and rows of a stream count alike; pass its points"
         )
     return samples.points
+
+
+def _check_together(heads: list[tuple[int, int | None, int | None]]) -> None:
+    """Doubt the processes' rows=, widths, and the numbers under which they kept their rows."""
+    for place, what in enumerate(("rows at most", "coordinates a point")):
+        told = [(head[place], process) for process, head in enumerate(heads) if head[place] is not None]
+        if odd := [item for item in told if item[0] != told[0][0]]:
+            (x, i), (y, j) = told[0], odd[0]
+            raise InputError(
+                f"processes do not go together: {i} has {x} {what} and {j} has {y}; make them the same"
+            )
+    if any(number not in (None, process) for process, (_, _, number) in enumerate(heads)):
+        raise InputError(
+            "batches came before torch.distributed was initialised, and cannot be told from those of other "
+            "processes; initialise it first, or reset()"
+        )
 
 
 def _apart() -> bool:
