@@ -217,12 +217,12 @@ class TestFailingSources:
         def breaks(n, rng):
             calls.append(n)
             x = law.b.draw(n, rng)
-            if len(calls) == 25:
+            if len(calls) == 65:
                 x[3] = float("nan")
             return x
 
         with pytest.warns(
-            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 24, in row 3"
+            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 64, in row 3"
         ):
             est = wdist.estimate(law.a, breaks, method=Critic(net=Cones(8, pace=0.1), steps=1000))
         assert not est.converged

@@ -191,7 +191,8 @@ class WassersteinMetric(nn.Module):
                 raise InputError(
                     f"{name} has {batch.shape[1]} coordinates a point and {what} {known}; all must live in one space"
                 )
-            known, what = batch.shape[1], f"{name} has"
+            if known is None:
+                known, what = batch.shape[1], f"{name} has"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> WassersteinMetric:
         """Follow a module to its device; rows keep their type, whatever the module is cast to."""
