@@ -126,7 +126,10 @@ class TestModule:
         whole.metric.load_state_dict(first.metric.state_dict())  # the same entropy
         first.metric.update(X[:300], Y[:100])
         state = first.state_dict()
-        first.metric.update(X[300:], Y[100:])  # must not reach the state
+        saved = state["metric._extra_state"]["a"]["rows"]
+        before = saved.clone()
+        first.metric.update(X[300:], Y[100:])
+        assert torch.equal(saved, before)
         second.load_state_dict(state)
         second.metric.update(X[300:], Y[100:])
         whole.metric.update(X, Y)
