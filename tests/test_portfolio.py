@@ -1,12 +1,14 @@
 """The portfolio: which critic is chosen, that it is read on what it never saw, and that its bound is one."""
 
 import math
+import re
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
@@ -215,17 +217,42 @@ class TestFailingSources:
         def breaks(n, rng):
             calls.append(n)
             x = law.b.draw(n, rng)
-            if len(calls) == 25:
+            if len(calls) == 65:
                 x[3] = float("nan")
             return x
 
         with pytest.warns(
-            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 24, in row 3"
+            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 64, in row 3"
         ):
             est = wdist.estimate(law.a, breaks, method=Critic(net=Cones(8, pace=0.1), steps=1000))
         assert not est.converged
         assert "The critic stands as validation liked it best before that" in est.message
         assert 50 < est.detail.steps < 1000
+        assert est.value == pytest.approx(law.w[1], rel=0.3)
+
+    @pytest.mark.parametrize("end", ["NaN", "width", "end"])
+    def test_a_loader_that_fails_at_its_thousandth_batch(self, end):
+        law = scaling(3)
+        rng = torch.Generator().manual_seed(3)
+        bad = {"NaN": [torch.full((64, 3), float("nan"))], "width": [torch.zeros(64, 4)], "end": []}[end]
+        text = {
+            "NaN": "b returned a NaN or infinite value on batch 1000, in row 0",
+            "width": "b yields batches of different shapes: (3,), then in batch 1000 (4,) a row",
+            "end": "b ended after 63936 rows and yields nothing when it is begun again",
+        }[end]
+
+        class Stream(IterableDataset):
+            batches = chain((law.b.draw(64, rng) for _ in range(999)), bad)
+
+            def __iter__(self):
+                return self.batches
+
+        loader = DataLoader(Stream(), batch_size=None)
+        with pytest.warns(wdist.WdistWarning, match=re.escape(text)):
+            est = wdist.estimate(law.a, loader, method=Critic(net=Cones(8, pace=0.1), steps=1000))
+        assert not est.converged
+        assert "The critic stands as validation liked it best before that" in est.message
+        assert 80 < est.detail.steps < 1000
         assert est.value == pytest.approx(law.w[1], rel=0.3)
 
     def test_batches_of_another_width(self):

@@ -277,15 +277,15 @@ LOADERS = {
     "nothing in a tuple": (loader((), ()), "a yields list batches; yield a tensor"),
     "ragged batches": (
         loader(*[torch.zeros(2)] * 2, *[torch.zeros(3)] * 2),
-        "a yields batches of different shapes: (2,), then (3,) a row",
+        "a yields batches of different shapes: (2,), then in batch 2 (3,) a row",
     ),
     "ragged in a batch": (
         loader(torch.zeros(2), torch.zeros(3)),
-        "a is a DataLoader that fails: RuntimeError: stack expects each tensor to be equal size",
+        "a is a DataLoader that fails on batch 1: RuntimeError: stack expects each tensor to be equal size",
     ),
     "objects": (
         loader(object(), object()),
-        "a is a DataLoader that fails: TypeError: default_collate: batch must",
+        "a is a DataLoader that fails on batch 1: TypeError: default_collate: batch must",
     ),
     "single rows": (
         loader(torch.zeros(2), torch.zeros(2), batch_size=None),
@@ -297,14 +297,69 @@ LOADERS = {
     ),
     "NaN": (
         loader(torch.zeros(2), torch.tensor([0, NAN])),
-        "a returned a NaN or infinite value on its first batch, in row 1;",
+        "a returned a NaN or infinite value on batch 1, in row 1;",
     ),
     "NaN later": (
         loader(*[torch.zeros(2)] * 9, torch.tensor([0, NAN])),
-        "a returned a NaN or infinite value on draw 1, in row 9;",
+        "a returned a NaN or infinite value on batch 5, in row 1;",
     ),
     "too few coordinates": (loader(1.0, 2.0), "a has 1 coordinates a point and b has 2"),
 }
+
+
+class Once(IterableDataset):
+    """A stream of batches that can be read once."""
+
+    def __init__(self, batches):
+        self._batches = iter(batches)
+
+    def __iter__(self):
+        return self._batches
+
+
+class TestEnds:
+    def test_a_loader_that_begins_again_says_so(self):
+        est = wdist.estimate(DataLoader(TensorDataset(PLANE), batch_size=7), PLANE + 1, method="discrete")
+        assert (
+            "a: 2000 points were drawn from the source. a ended after 64 rows and was begun again: "
+            in est.message
+        )
+        long = DataLoader(TensorDataset(PLANE.repeat(40, 1)), batch_size=7)
+        assert "begun again" not in wdist.estimate(long, PLANE + 1, method="discrete").message
+
+    def test_a_critic_says_so_too(self):
+        loader = DataLoader(TensorDataset(PLANE), batch_size=7)
+        assert (
+            "a ended after 64 rows and was begun again"
+            in wdist.estimate(loader, PLANE + 1, method=QUICK).message
+        )
+
+    def test_a_stream_that_can_be_read_once(self):
+        refused(
+            "a ended after 64 rows and yields nothing when it is begun again; give it a data set that can be read "
+            "more than once, or that is longer",
+            DataLoader(Once(PLANE.split(10)), batch_size=None),
+            method="discrete",
+        )
+
+    def test_a_batch_of_a_later_epoch_is_named_by_both(self):
+        epochs = iter([PLANE.split(32), [PLANE[:32], torch.full((32, 2), NAN)]])
+
+        class Worsening(IterableDataset):
+            def __iter__(self):
+                return iter(next(epochs))
+
+        text = "a returned a NaN or infinite value on batch 2 of epoch 2, in row 0; mend the source"
+        refused(text, DataLoader(Worsening(), batch_size=None), method="discrete")
+
+    @pytest.mark.parametrize(("batches", "call"), [(0, "a trial draw of 2 points"), (1, "draw 1")])
+    def test_a_function_of_an_iterator_that_ends(self, batches, call):
+        left = iter([PLANE[:2]] * batches)
+        refused(
+            f"a came to its end on {call} (StopIteration); a source draws for ever: begin its iterator again",
+            lambda n: next(left),
+            method="discrete",
+        )
 
 
 class TestDataLoader:

@@ -407,16 +407,6 @@ class TestWars:
         arcs = max(call.args[2].nnz for call in simplex.call_args_list)
         assert arcs < 60 * 1800
 
-    @pytest.mark.slow
-    def test_a_degenerate_plan_takes_few_rounds(self):
-        """Its potentials jump from round to round unless arcs as near as the worst one left out are let in too."""
-        rng = np.random.default_rng(3)
-        x, y = rng.standard_normal((8000, 2)), 1.3 * rng.standard_normal((8000, 2)) + [1, 0]
-        with mock.patch.object(settle, "_simplex", wraps=settle._simplex) as simplex:
-            est = wdist.estimate(x, y, p=2, method=SPARSE)
-        assert est.bound is Bound.EXACT
-        assert 1 <= simplex.call_count < 9
-
     def test_a_simplex_that_fails_leaves_the_war_to_the_auctions(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)), rng.random(300)
         ask_for = {"p": 1, "weights_a": a, "normalize_weights": True, "method": SPARSE}

@@ -36,6 +36,7 @@ from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
 from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
+from wdist.streaming import WassersteinMetric
 from wdist.validation import ValidationReport, validate
 
 __version__ = "0.1.0"
@@ -74,6 +75,7 @@ __all__ = [
     "Target",
     "TwoSampleResult",
     "ValidationReport",
+    "WassersteinMetric",
     "Watch",
     "WdistError",
     "WdistWarning",

@@ -103,8 +103,8 @@ class Question:
 
     @property
     def notes(self) -> str:
-        """What was done to the inputs at the border."""
-        return " ".join(m.note for m in (self.a, self.b) if isinstance(m, Samples) and m.note)
+        """What was done to the inputs at the border, and how sources drew."""
+        return " ".join(m.note for m in (self.a, self.b) if m.note)
 
 
 def ask(

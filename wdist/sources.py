@@ -60,11 +60,11 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
         draw = _function_draw(x, name)
     dim = getattr(x, "dim", None)
     if isinstance(draw, _LoaderDraw):
-        dim = _rows(draw.peek(), name, "its first batch").shape[1]
+        dim = draw.peek().shape[1]
     elif dim is None:
         own = torch.Generator().manual_seed(0)  # so that the call's numbers stay as they were
-        trial = draw(TRIAL, own)
-        dim = _rows(trial, name, f"a trial draw of {TRIAL} points").shape[1]
+        call = f"a trial draw of {TRIAL} points"
+        dim = _rows(_drawn(draw, TRIAL, own, name, call), name, call).shape[1]
     if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
     return CheckedSource(draw, int(dim), name)
@@ -86,14 +86,32 @@ class CheckedSource:
             InputError: if the draw has another shape or holds a NaN; its number is in the text.
         """
         self.calls += 1
-        drawn = self._draw(n, rng)
-        x = _rows(drawn, self.name, f"draw {self.calls}")
+        call = f"draw {self.calls}"
+        drawn = _drawn(self._draw, n, rng, self.name, call)
+        x = _rows(drawn, self.name, call)
         if x.shape != (n, self.dim):
             raise InputError(
                 f"{self.name} returned shape {tuple(np.shape(drawn))} on draw {self.calls}, "
                 f"asked for ({n}, {self.dim}); draw(n, rng) must return n rows of {self.dim} coordinates"
             )
         return x
+
+    @property
+    def note(self) -> str:
+        """What a reader should know of the draws so far, in a sentence; may be empty."""
+        return getattr(self._draw, "note", "")
+
+
+def _drawn(
+    draw: Callable[[int, torch.Generator], Any], n: int, rng: torch.Generator, name: str, call: str
+) -> Any:
+    """Draw; a source made of an iterator that has come to its end is told from one that fails."""
+    try:
+        return draw(n, rng)
+    except StopIteration:
+        raise InputError(
+            f"{name} came to its end on {call} (StopIteration); a source draws for ever: begin its iterator again"
+        ) from None
 
 
 def _rows(x: Any, name: str, call: str) -> Tensor:
@@ -151,11 +169,22 @@ class _LoaderDraw:
     def __init__(self, loader: DataLoader[Any], name: str, rng: Rng) -> None:
         self._loader, self._name = loader, name
         self._batches: Iterator[Any] = iter(())
+        self._epoch, self._batch, self._length = 0, 0, 0  # rows of an epoch that has ended
+        self._shape: tuple[int, ...] | None = None
         self._rest: Tensor | None = None
         self._state = rng.spawn().torch().get_state()
 
+    @property
+    def note(self) -> str:
+        """That the rows came more than once, if so: they are then the law that is spoken of."""
+        if self._epoch < 2:
+            return ""
+        return (
+            f"{self._name} ended after {self._length} rows and was begun again: the law is that of its rows."
+        )
+
     def peek(self) -> Tensor:
-        """Read the first batch, and keep it for the first draw."""
+        """Read the first batch, and keep it for the first draw: (rows, d)."""
         self._rest = self._next()
         return self._rest
 
@@ -167,22 +196,27 @@ class _LoaderDraw:
             batch = self._next()
             parts.append(batch)
             have += len(batch)
-            if parts[0].shape[1:] != batch.shape[1:]:
-                raise InputError(
-                    f"{self._name} yields batches of different shapes: {tuple(parts[0].shape[1:])}, "
-                    f"then {tuple(batch.shape[1:])} a row"
-                )
         rows = torch.cat(parts)
         self._rest = rows[n:]
         return rows[:n]
 
+    @property
+    def _here(self) -> str:
+        return f"batch {self._batch}" + (f" of epoch {self._epoch}" if self._epoch > 1 else "")
+
     def _next(self) -> Tensor:
+        """Read a batch and doubt it: (rows, d)."""
         try:
             batch = self._fetch()
         except (RuntimeError, TypeError) as error:  # what torch's own collating raises
             raise InputError(
-                f"{self._name} is a DataLoader that fails: {type(error).__name__}: {error}"
+                f"{self._name} is a DataLoader that fails on {self._here}: {type(error).__name__}: {error}"
             ) from error
+        if batch is None and self._epoch > 1:
+            raise InputError(
+                f"{self._name} ended after {self._length} rows and yields nothing when it is begun again; "
+                "give it a data set that can be read more than once, or that is longer"
+            )
         if batch is None:
             raise InputError(f"{self._name} is a DataLoader that yields no batch; is its data set empty?")
         points = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
@@ -198,14 +232,23 @@ class _LoaderDraw:
             raise InputError(
                 f"{self._name} yields an empty batch, of shape {tuple(points.shape)}; leave such out"
             )
-        return points
+        shape = tuple(points.shape[1:])
+        if self._shape is not None and shape != self._shape:
+            raise InputError(
+                f"{self._name} yields batches of different shapes: {self._shape}, then in {self._here} {shape} a row"
+            )
+        self._shape = shape
+        self._length += len(points) if self._epoch == 1 else 0
+        return _rows(points, self._name, self._here)
 
     def _fetch(self) -> Any:
         """Give the next batch, beginning again at the end; None if there is none at all."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self._state)
+            self._batch += 1
             batch = next(self._batches, None)
             if batch is None:
+                self._epoch, self._batch = self._epoch + 1, 1
                 self._batches = iter(self._loader)
                 batch = next(self._batches, None)
             self._state = torch.get_rng_state()
@@ -217,5 +260,8 @@ def to_samples(source: CheckedSource, n: int, rng: Rng) -> Samples:
     points = source.draw(n, rng.spawn().torch())
     weights = torch.full((n,), 1.0 / n, dtype=torch.float64, device=points.device)
     return Samples(
-        points, weights, native="torch", note=f"{source.name}: {n} points were drawn from the source."
+        points,
+        weights,
+        native="torch",
+        note=" ".join(filter(None, [f"{source.name}: {n} points were drawn from the source.", source.note])),
     )

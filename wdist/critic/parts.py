@@ -50,14 +50,16 @@ class Split:
         train: Draw training points of each side for ever.
         start: Training points of each side, from which critics are placed.
         validation: Of each side.
-        report: Of each side; None where sources draw them when asked.
-        rng: For those.
+        report: Of each side; None where two sources draw them, in blocks.
+        ahead: Such blocks that were drawn before the fit.
+        rng: For more of them.
     """
 
     train: tuple[Source, Source]
     start: tuple[Tensor, Tensor]
     validation: tuple[Points, Points]
     report: tuple[Points, Points] | None
+    ahead: tuple[tuple[Tensor, Tensor], ...]
     rng: Rng
 
     @staticmethod
@@ -66,12 +68,15 @@ class Split:
         if not isinstance(a, Samples) and not isinstance(b, Samples):
             starts = a.draw(START_DRAWS, rng.torch()), b.draw(START_DRAWS, rng.torch())
             held = _common(a, b, VALIDATION_BLOCKS, rng)
-            return Split((a, b), starts, (_even(held[0]), _even(held[1])), None, rng)
+            ahead = tuple(
+                _common(a, b, VALIDATION_BLOCKS, rng) for _ in range(0, FEWEST_BLOCKS, VALIDATION_BLOCKS)
+            )
+            return Split((a, b), starts, (_even(held[0]), _even(held[1])), None, ahead, rng)
         sides = [
             _sample(m, rng.spawn()) if isinstance(m, Samples) else _drawn(m, rng.spawn()) for m in (a, b)
         ]
         trains, starts_, validations, reports = zip(*sides, strict=True)
-        return Split(trains, starts_, validations, reports, rng)
+        return Split(trains, starts_, validations, reports, (), rng)
 
     def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
         """The validation points, standardised."""
@@ -93,14 +98,11 @@ class Split:
         return Reading(float(differences.mean()), error, len(differences) - 1)
 
     def _pairs(self, blocks: int) -> list[tuple[Tensor, Tensor]]:
-        a, b = self.train
-        pairs: list[tuple[Tensor, Tensor]] = []
-        for _ in range(0, blocks, VALIDATION_BLOCKS):
+        pairs = list(self.ahead)
+        for _ in range(FEWEST_BLOCKS, blocks, VALIDATION_BLOCKS):
             try:
-                pairs.append(_common(a, b, VALIDATION_BLOCKS, self.rng))
+                pairs.append(_common(*self.train, VALIDATION_BLOCKS, self.rng))
             except InputError:  # a source that has begun to fail; what it gave before stands
-                if not pairs:
-                    raise
                 break
         return pairs
 
