@@ -25,6 +25,9 @@ __all__ = ["Candidate", "Contender", "Pace", "Row", "Target", "measure"]
 
 STARTING = 20.0  # seconds that a process may take to import and compile
 HOPELESS = 3.0  # times the best candidate's seconds: then the next one is stopped
+COLD = (
+    5.0  # seconds: a first run below that may have been compilation, and tells not how long the next will be
+)
 SETTLE = 0.02  # seconds between sides: threads of the last one stop spinning at the other's cost
 
 
@@ -193,9 +196,7 @@ def _interleave(
     for side in sides:
         here(side["side"], side["settings"], warm)
         seconds = side["wall"][0]
-        if (
-            seconds < pace.shortest
-        ):  # a run alone was cold, and the first at full size may compile; what comes does not
+        if seconds < COLD:
             here(side["side"], side["settings"], problem)
             seconds = here(side["side"], side["settings"], problem)["wall"]
         side.update(turns=pace.turns(seconds), calls=pace.calls(seconds), cpu=[], wall=[])

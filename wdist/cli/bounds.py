@@ -8,6 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from wdist.cli.options import (
+    Columns,
+    Header,
+    Json,
+    Key,
+    MetricName,
+    SampleA,
+    SampleB,
+    SeedNumber,
+    WeightsA,
+    WeightsB,
+)  # fmt: skip
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import EXIT_CODES, guarded, output, progress
 
@@ -23,12 +35,10 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING = "Reading the files"
-
 
 def bounds(
-    a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
+    a: SampleA,
+    b: SampleB,
     p: Annotated[float, typer.Option(help="Order of the distance: a finite number >= 1.")] = 1.0,
     potential: Annotated[
         str | None,
@@ -38,28 +48,14 @@ def bounds(
         str | None,
         typer.Option(metavar="FILE", help="Matrix of masses, rows of A by rows of B; or sinkhorn, sliced, greedy."),
     ] = None,
-    metric: Annotated[str, typer.Option(help="Or cityblock, or chebyshev.")] = "euclidean",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bounds.")] = 0,
-    weights_a: Annotated[Path | None, typer.Option(help="File of the masses of A, one a point.")] = None,
-    weights_b: Annotated[Path | None, typer.Option(help="File of the masses of B.")] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", "-c", metavar="NAME", help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header", help="Whether a .csv or .tsv begins with names.", show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    metric: MetricName = "euclidean",
+    seed: SeedNumber = 0,
+    weights_a: WeightsA = None,
+    weights_b: WeightsB = None,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Bound the Wasserstein distance between two samples by any potential and any plan.
 

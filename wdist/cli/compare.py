@@ -9,6 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from wdist.cli.options import (
+    PRINTING,
+    Columns,
+    Header,
+    Json,
+    Key,
+    Permutations,
+    SampleA,
+    SampleB,
+    SeedNumber,
+)  # fmt: skip
 from wdist.cli.reading import check_header, read
 from wdist.cli.terminal import EXIT_CODES, guarded, output, progress
 from wdist.cli.writing import check_folder
@@ -27,39 +38,22 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, PRINTING = "Reading the files", "Printing"
 MOST = 30
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
-    permutations: Annotated[int, typer.Option(help="Random relabellings of the rows.")] = 999,
+    a: SampleA,
+    b: SampleB,
+    permutations: Permutations = 999,
     blocks: Annotated[int | None, typer.Option(help="Rows a block, for rows in order of time.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", "-c", metavar="NAME", help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header", help="Whether a .csv or .tsv begins with names.", show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
+    seed: SeedNumber = 0,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
     figure: Annotated[
         Path | None, typer.Option(help="Where to write a figure.", rich_help_panel=PRINTING)
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Say where two samples differ: along which features, in which region, and what transport moves.
 

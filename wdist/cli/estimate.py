@@ -26,6 +26,8 @@ from wdist.cli.options import (
     MetricName,
     NormalizeWeights,
     Order,
+    SampleA,
+    SampleB,
     SeedNumber,
     TargetName,
     TimeLimit,
@@ -55,8 +57,8 @@ EXAMPLES = "\n\n".join(
 
 
 def estimate(
-    a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
+    a: SampleA,
+    b: SampleB,
     p: Order = 1.0,
     method: MethodName = "auto",
     metric: MetricName = "euclidean",

@@ -23,6 +23,9 @@ __all__ = [
     "MetricName",
     "NormalizeWeights",
     "Order",
+    "Permutations",
+    "SampleA",
+    "SampleB",
     "SeedNumber",
     "TargetName",
     "TimeLimit",
@@ -39,6 +42,9 @@ def _method_names() -> list[str]:
     return ["auto", "exact", *METHODS]
 
 
+SampleA = Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")]
+SampleB = Annotated[Path, typer.Argument(metavar="B", help="Second sample.")]
+
 Order = Annotated[float, typer.Option(help="Order of the distance: a number >= 1, or inf.")]
 MethodName = Annotated[
     str, typer.Option("--method", "-m", help="See `wdist methods`.", autocompletion=_method_names)
@@ -49,6 +55,7 @@ TargetName = Annotated[
 ]
 SeedNumber = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
 Device = Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")]
+Permutations = Annotated[int, typer.Option(help="Random relabellings of the rows.")]
 TimeLimit = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Stop an exact solver then, with what it has certified."),

@@ -7,12 +7,21 @@ that is significant there end in a code of its own, so that a script or a CI job
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from wdist.cli.options import (
+    Columns,
+    Header,
+    Json,
+    Key,
+    Permutations,
+    SampleA,
+    SampleB,
+    SeedNumber,
+)  # fmt: skip
 from wdist.cli.reading import check_header, read
 from wdist.cli.terminal import EXIT_CODES, SIGNIFICANT, guarded, output, progress
 from wdist.errors import InputError
@@ -33,7 +42,7 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-READING, ROWS, PRINTING = "Reading the files", "What may be exchanged", "Printing"
+ROWS = "What may be exchanged"
 
 
 def _statistic_names() -> list[str]:
@@ -43,8 +52,8 @@ def _statistic_names() -> list[str]:
 
 
 def two_sample(
-    a: Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Second sample.")],
+    a: SampleA,
+    b: SampleB,
     statistic: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,8 +65,8 @@ def two_sample(
             autocompletion=_statistic_names,
         ),
     ] = None,
-    permutations: Annotated[int, typer.Option(help="Random relabellings of the rows.")] = 999,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 0,
+    permutations: Permutations = 999,
+    seed: SeedNumber = 0,
     fail_at: Annotated[
         float | None,
         typer.Option(metavar="LEVEL", help=f"End with code {SIGNIFICANT} if the p-value is at most that."),
@@ -72,31 +81,10 @@ def two_sample(
     groups_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column that names strata.", rich_help_panel=ROWS)
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column",
-            "-c",
-            metavar="NAME",
-            help="Column by name, or position from 0; may be repeated.",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which array of an .npz.", rich_help_panel=READING)
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether a .csv or .tsv begins with names.",
-            show_default="by looking",
-            rich_help_panel=READING,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=PRINTING)
-    ] = False,
+    column: Columns = None,
+    key: Key = None,
+    header: Header = None,
+    as_json: Json = False,
 ) -> None:
     """Test whether two samples come from one law, by exchanging their rows.
 
