@@ -407,6 +407,15 @@ class TestWars:
         arcs = max(call.args[2].nnz for call in simplex.call_args_list)
         assert arcs < 60 * 1800
 
+    def test_arcs_as_near_as_the_worst_left_out_spare_rounds(self):
+        """Potentials of a degenerate plan jump from round to round; with those below zero alone it takes ten."""
+        rng = np.random.default_rng(1)
+        x, y = rng.standard_normal((2, 2600, 2))
+        with mock.patch.object(settle, "_simplex", wraps=settle._simplex) as simplex:
+            est = wdist.estimate(x, 1.3 * y + [1, 0], p=1, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert 1 <= simplex.call_count <= 8
+
     def test_a_simplex_that_fails_leaves_the_war_to_the_auctions(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)), rng.random(300)
         ask_for = {"p": 1, "weights_a": a, "normalize_weights": True, "method": SPARSE}
@@ -441,7 +450,7 @@ class TestWars:
 
     def test_masses_of_many_sizes_on_few_places_come_to_an_end(self):
         """The least ε, a rounding of the prices, falls with them: coming near it has to do."""
-        for seed in range(60):
+        for seed in (*range(20), 61, 295, 391, 433):
             rng = np.random.default_rng(seed)
             n, m = rng.integers(1, 20), rng.integers(1, 4)
             x, y = rng.integers(0, 3, (n, 1)).astype(float), rng.integers(0, 3, (m, 1)).astype(float)
