@@ -163,15 +163,9 @@ class Discrete(Method):
             0
         )  # an exact answer is no matter of chance, not in its last digit either
         return solve_sparse(
-            x - centre,
-            y - centre,
-            wa,
-            wb,
-            METRICS[question.metric],
-            question.p,
-            rng=always,
+            x - centre, y - centre, wa, wb, METRICS[question.metric], question.p, rng=always,
             time_limit=self.time_limit,
-        )
+        )  # fmt: skip
 
     def _report(self, found: Solution, scale: float, question: Question) -> Estimate:
         p = question.p

@@ -103,7 +103,7 @@ def auction(
                 limit = _worst(i, lists, v)
                 lists.threshold[i] = nearest(
                     x[i], leaves, v, norm, p, limit, room, lists.cost[i], lists.cols[i]
-                )
+                )  # fmt: skip
                 for s in range(k):
                     lists.cost[i, s] += v[lists.cols[i, s]]
                 continue

@@ -126,7 +126,7 @@ def set_tops(leaves: Leaves, v: Array, norm: float, p: float) -> None:
     """Lay planes on v (m,): before the first look at new potentials.
 
     Near its optimum v bends like the cost itself, and a bound by the largest v of a box would be far off. Where
-    `_bounds` does not know how to use a slope it is left zero.
+    `box_bounds` does not know how to use a slope it is left zero.
     """
     (count, d, width), m = leaves.offsets.shape, len(v)
     boxes, groups, size = leaves.boxes, leaves.groups, leaves.size

@@ -54,15 +54,28 @@ def nearest(
 ) -> float:  # fmt: skip
     """Fill `cols` (k,) and `reduced` (k,) with the columns of least c − v, as a heap; gives the threshold.
 
-    The most promising group is opened first, and in a group the most promising leaf. At least k columns have to be
-    below `limit`: knowing one spares work.
+    To know a `limit` that k columns are below spares work; if it is too low, they are searched for once more.
+    """
+    count, threshold = _search(x, leaves, v, norm, p, min(limit, HUGE), room, reduced, cols)
+    if count < min(cols.size, v.size):
+        count, threshold = _search(x, leaves, v, norm, p, HUGE, room, reduced, cols)
+    return np.inf if count == v.size else threshold
+
+
+@njit(cache=True, nogil=True)
+def _search(
+    x: Array, leaves: Leaves, v: Array, norm: float, p: float, limit: float, room: Room, reduced: Array, cols: Array
+) -> tuple[int, float]:  # fmt: skip
+    """The same for columns below `limit`: how many there are, up to k, and the threshold.
+
+    The most promising group is opened first, and in a group the most promising leaf.
     """
     groups, boxes, tops = leaves.groups, leaves.boxes, leaves.boxes.top
     points, offsets, middles, above = leaves.points, leaves.offsets, leaves.middles, leaves.above
     row, length, lower = room.row, room.length, room.lower
     k, most, size, width = cols.size, tops.size, leaves.size, offsets.shape[2]
     first = box_bounds(x, groups, 0, groups.top.size, norm, p, room.bound)
-    count, threshold = 0, min(limit, HUGE)
+    count, threshold = 0, limit
     ranked = 0
     for turn in range(-1, groups.top.size):
         if turn < 0:
@@ -84,18 +97,8 @@ def nearest(
             start = leaf * width
             prices = v[start : start + width]
             below = _lower(
-                x,
-                middles[leaf],
-                offsets[leaf],
-                boxes.halves[:, leaf],
-                prices,
-                norm,
-                p,
-                threshold,
-                row,
-                length,
-                lower,
-            )
+                x, middles[leaf], offsets[leaf], boxes.halves[:, leaf], prices, norm, p, threshold, row, length, lower
+            )  # fmt: skip
             tops[leaf] = plane_top(leaf, points, boxes.middles, boxes.slope, v, width)
             entered, j = threshold, start
             while below > 0:
@@ -113,7 +116,7 @@ def nearest(
                                 threshold = reduced[0]
                 j += 1
         groups.top[group] = largest(tops[begin:end], above[begin:end])
-    return np.inf if count == v.size else threshold
+    return count, threshold
 
 
 @njit(cache=True, nogil=True)
