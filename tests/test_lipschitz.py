@@ -96,6 +96,21 @@ class TestCertificates:
         assert lipschitz_bound(chain) == pytest.approx(10, rel=1e-9)
         assert lipschitz_bound(torch.nn.Sequential(torch.nn.Softmax(1), torch.nn.Bilinear(1, 1, 1))) is None
 
+    def test_a_layer_steeper_than_one_is_not_vouched_for(self):
+        class Doubling(torch.nn.Linear):
+            def forward(self, x):
+                return 2 * super().forward(x)
+
+        class Twice(torch.nn.Sequential):
+            def forward(self, x):
+                return 2 * super().forward(x)
+
+        assert lipschitz_bound(torch.nn.LeakyReLU(3.0)) == 3
+        assert lipschitz_bound(torch.nn.LeakyReLU(-2.0)) == 2
+        assert lipschitz_bound(torch.nn.LeakyReLU()) == 1
+        assert lipschitz_bound(Doubling(2, 2)) is None
+        assert lipschitz_bound(Twice(torch.nn.Linear(2, 2))) is None
+
 
 class TestMcShane:
     def test_extends_and_is_one_lipschitz(self):

@@ -12,12 +12,14 @@ from torch.utils.data import DataLoader, IterableDataset
 
 import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
-from wdist.critic.fit import Schedule, standardised_batches
-from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split
+from wdist.critic.fit import Held, Schedule, mean_and_variance, standardised_batches
+from wdist.critic.nets import CriticNet
+from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split, _common
 from wdist.critic.portfolio import choose_critic
 from wdist.critic.potential import Scaling
 from wdist.question import ask
 from wdist.rng import as_rng
+from wdist.sources import as_source
 from wdist.truth import axis, funnels, random_direction, scaling, subspace_scaling, translation, wgan_example
 
 CONES = Critic(net=Cones(16, pace=0.1), steps=150)
@@ -140,6 +142,61 @@ class TestBound:
         detail = est.detail
         assert est.value == pytest.approx(detail.raw / detail.lipschitz_bound, rel=1e-12)
 
+    def test_a_certificate_of_two_halves_the_value(self, monkeypatch):
+        monkeypatch.setattr(Orthonormal, "certificate", lambda self, net: 2.0)
+        est = wdist.estimate(*(scaling(3).a, scaling(3).b), method=replace(CONES, steps=30))
+        assert est.value == pytest.approx(est.detail.raw / 2, rel=1e-12)
+        assert est.lower < est.value
+
+    def test_what_sampling_leaves_open_lies_around_the_value(self, rng):
+        x, y = rng.standard_normal((300, 2)), rng.standard_normal((300, 2)) + 2
+        est = wdist.estimate(x, y, method=replace(CONES, steps=50))
+        assert est.interval.low < est.lower < est.value < est.interval.high
+
+    def test_a_choice_is_made_with_the_error_against_it(self, rng):
+        x, y = (torch.as_tensor(rng.standard_normal((50, 1)), dtype=torch.float32) for _ in range(2))
+        even = torch.full((50,), 1 / 50, dtype=torch.float64)
+        held = Held(x, y, even, even)
+        value, error = held.value(_First())
+        assert error > 0
+        assert held.score(_First(), Orthonormal()) == pytest.approx(value - error)
+
+    def test_the_error_knows_of_masses_that_go_with_the_values(self):
+        """A mean of x under masses exp(x): half of its spread is that of the masses."""
+        g, means, told = np.random.default_rng(0), [], []
+        for _ in range(1000):
+            x = torch.as_tensor(g.standard_normal(200))
+            masses = torch.softmax(x, 0)
+            mean, variance = mean_and_variance(x, masses)
+            means.append(mean)
+            told.append(math.sqrt(variance))
+        assert np.std(means) == pytest.approx(np.mean(told), rel=0.2)
+        assert np.std(means) > 1.1 * math.sqrt(np.e / 200)
+
+    def test_a_network_of_ones_own_without_a_proof_is_refused_before_the_fit(self):
+        class Own(CriticNet):
+            def matrices(self):
+                return []
+
+            def pace(self):
+                return 0.1
+
+            def forward(self, x):
+                return 3 * x[:, 0]
+
+        with pytest.raises(
+            InputError, match="Spectral reports a bound, and nothing is known of the slope of a Own"
+        ):
+            Spectral().prepare(Own())
+
+    def test_points_in_both_samples_leave_the_bracket_tight(self, rng):
+        x, y = rng.standard_normal((2, 60, 2))
+        y[:, 0] += 1
+        y[:20] = x[:20]
+        net = wdist.estimate(x, y, method=replace(CONES, steps=60)).detail
+        exact = wdist.estimate(x, y, method="exact").value
+        assert 0.9 * exact < net.sample_lower <= exact * (1 + 1e-9) <= net.sample_upper * (1 + 2e-9)
+
     def test_identical_laws_and_identical_samples(self, rng):
         law = scaling(5).b
         est = wdist.estimate(law, law, method=CONES)
@@ -210,7 +267,30 @@ class _First(torch.nn.Module):
         return x[:, 0]
 
 
+def test_blocks_of_draws_are_apart_though_one_source_takes_fewer_numbers():
+    """Each block begins where nothing was drawn before, whichever of the two takes more."""
+    still = as_source(lambda n, rng: torch.zeros(n, 1, dtype=torch.float64), "a", as_rng(0))
+    normal = as_source(lambda n, rng: torch.randn(n, 1, generator=rng, dtype=torch.float64), "b", as_rng(0))
+    for pair in ((still, normal), (normal, still)):
+        drawn = _common(*pair, 8, as_rng(0))
+        assert sorted(len(z.unique()) for z in drawn) == [1, 8 * BLOCK]
+
+
 class TestFailingSources:
+    def test_one_that_fails_while_it_is_read_is_named(self):
+        fails = False
+
+        def breaks(n, rng):
+            x = torch.randn(n, 2, generator=rng, dtype=torch.float64)
+            return x * math.nan if fails else x
+
+        question = ask(breaks, translation(axis(2)).b, rng=as_rng(0))
+        split = Split.of(question.a, question.b, as_rng(0))
+        fails = True
+        found = split.read(lambda x: x[:, 1])  # so noisy that more than what was drawn ahead is wanted
+        assert re.search("not finite|NaN", found.stopped)
+        assert found.freedom == FEWEST_BLOCKS - 1
+
     def test_the_last_good_state_is_kept_and_the_draw_is_named(self):
         law, calls = scaling(3), []
 

@@ -18,6 +18,8 @@ __all__ = ["sample_bracket"]
 
 FACTORS = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
 """Times the slope at which the critic is 1-Lipschitz on all pairs."""
+NEAR = 1e-9
+"""Of the mean distance: what rounding tells apart on points that are one."""
 BLURS = (0.003, 0.01, 0.03)
 """Of the mean distance."""
 
@@ -31,7 +33,7 @@ def sample_bracket(f: Potential, a: Samples, b: Samples) -> tuple[float, float]:
     x, y = centred(a.points, b.points)
     cost = distances(x, y)  # (n, m)
     on_a, on_b = f(a.points), f(b.points)
-    steepest = float(((on_a[:, None] - on_b) / cost.clamp_min(1e-300)).max())
+    steepest = float(((on_a[:, None] - on_b) / cost.clamp_min(NEAR * float(cost.mean()))).max())
     if not 0 < steepest < math.inf:
         steepest = 1.0
     held = Matrix(cost)

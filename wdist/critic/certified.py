@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.cones import Cones
-from wdist.critic.constraint import Constraint, Optimizer
+from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
 from wdist.critic.lipschitz import lipschitz_bound
 from wdist.critic.nets import MLP, NORM_PRESERVING, CriticNet, ScalarMLP
 from wdist.critic.retraction import OrthonormalAdam, retract
@@ -24,7 +24,7 @@ __all__ = ["Orthonormal", "Spectral"]
 
 
 @dataclass(frozen=True)
-class Spectral(Constraint):
+class Spectral(Unpenalised):
     """Divide every weight by its largest singular value after each step (Miyato et al. 2018).
 
     The product of the layers is then at most one, but a ReLU between two of them wastes slope: for W1 it is of
@@ -36,15 +36,9 @@ class Spectral(Constraint):
 
     def prepare(self, net: nn.Module) -> nn.Module:
         """Start on the constraint."""
-        _held(net, self)
+        _certifiable(net, self)
         self.project(net)
         return net
-
-    def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
-        """Nothing to pay."""
-        return x.new_zeros(())
 
     @torch.no_grad()
     def project(self, net: nn.Module) -> None:
@@ -52,21 +46,13 @@ class Spectral(Constraint):
         for weight in _held(net, self).matrices():
             weight.div_(_largest_singular_value(weight).clamp_min(1e-12))
 
-    def certificate(self, net: nn.Module) -> float | None:
-        """Product of spectral norms, in float64."""
-        return lipschitz_bound(net)
-
     def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
         """Adam."""
-        return torch.optim.Adam(net.parameters(), lr=2e-3 if lr is None else lr, betas=(0.5, 0.9))
-
-    def reading(self, raw: float) -> float:
-        """The raw value itself."""
-        return raw
+        return adam(net, lr)
 
 
 @dataclass(frozen=True)
-class Orthonormal(Constraint):
+class Orthonormal(Unpenalised):
     """Hold weights orthonormal by Newton-Schulz retraction after polar steps (Anil, Lucas and Grosse 2019).
 
     With activations that preserve norms (`maxmin`, `groupsort`, `abs`) slopes of one can pass through the whole
@@ -86,7 +72,7 @@ class Orthonormal(Constraint):
 
     def prepare(self, net: nn.Module) -> nn.Module:
         """Make the weights orthonormal, and spread the kinks of an MLP over data of unit variance."""
-        held = _held(net, self)
+        held = _certifiable(net, self)
         if isinstance(held, ScalarMLP):
             if held.activation not in NORM_PRESERVING:
                 raise InputError(
@@ -107,21 +93,11 @@ class Orthonormal(Constraint):
             if isinstance(layer, nn.Linear):
                 layer.bias.mul_(math.sqrt(layer.in_features))  # from ±1/√fan-in to ±1
 
-    def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
-        """Nothing to pay."""
-        return x.new_zeros(())
-
     @torch.no_grad()
     def project(self, net: nn.Module) -> None:
         """Retract; three rounds, since a step may turn a matrix by a tenth of a radian."""
         for weight in _held(net, self).matrices():
             weight.copy_(retract(weight, 3))
-
-    def certificate(self, net: nn.Module) -> float | None:
-        """One, up to what float64 finds of the rounding in the weights."""
-        return lipschitz_bound(net)
 
     def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
         """Polar steps of `lr` radians for what is orthonormal, Adam at the network's own pace for the rest."""
@@ -132,10 +108,6 @@ class Orthonormal(Constraint):
         angle = 0.1 if lr is None else lr
         return OrthonormalAdam(matrices, free, angle=angle, lr=held.pace() * angle / 0.1)
 
-    def reading(self, raw: float) -> float:
-        """The raw value itself."""
-        return raw
-
 
 def _held(net: nn.Module, constraint: Constraint) -> CriticNet:
     """The network, as one that says which of its weights are to be held."""
@@ -145,6 +117,18 @@ def _held(net: nn.Module, constraint: Constraint) -> CriticNet:
             "wdist.Cones"
         )
     return net
+
+
+def _certifiable(net: nn.Module, constraint: Constraint) -> CriticNet:
+    """The same, and one whose slope `lipschitz_bound` can prove."""
+    held = _held(net, constraint)
+    if lipschitz_bound(held) is None:
+        raise InputError(
+            f"{type(constraint).__name__} reports a bound, and nothing is known of the slope of a "
+            f"{type(net).__name__}; register what is with wdist.critic.lipschitz.lipschitz_bound, or pass a recipe "
+            "such as wdist.MLP or wdist.Cones"
+        )
+    return held
 
 
 def _largest_singular_value(weight: Tensor, rounds: int = 10) -> Tensor:

@@ -7,15 +7,16 @@ A constraint says what to add to the loss (`penalty`), what to do after a step (
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, final
 
 import torch
 from torch import Tensor, nn
 
+from wdist.critic.lipschitz import lipschitz_bound
 from wdist.critic.nets import MLP, Net
 from wdist.result import Bound
 
-__all__ = ["Constraint", "Optimizer"]
+__all__ = ["Constraint", "Optimizer", "Unpenalised", "adam"]
 
 
 class Optimizer(Protocol):
@@ -65,9 +66,10 @@ class Constraint(ABC):
     def project(self, net: nn.Module) -> None:
         """Put the weights back in place after a step."""
 
-    @abstractmethod
+    @final
     def certificate(self, net: nn.Module) -> float | None:
         """Prove an upper bound on the network's Lipschitz constant, or None."""
+        return lipschitz_bound(net)
 
     @abstractmethod
     def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
@@ -76,3 +78,24 @@ class Constraint(ABC):
     @abstractmethod
     def reading(self, raw: float) -> float:
         """Turn a raw dual value E_a f − E_b f (standardised units) into the quantity named by `quantity`."""
+
+
+class Unpenalised(Constraint):
+    """A constraint that acts on the weights alone: nothing is added to the loss, and the raw value is read as it is."""
+
+    @final
+    def penalty(
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
+    ) -> Tensor:
+        """Nothing to pay."""
+        return x.new_zeros(())
+
+    @final
+    def reading(self, raw: float) -> float:
+        """The raw value itself."""
+        return raw
+
+
+def adam(net: nn.Module, lr: float | None) -> Optimizer:
+    """Adam with a short memory of the steps' direction (β1 = 0.5, as Gulrajani et al. 2017 nearly have it)."""
+    return torch.optim.Adam(net.parameters(), lr=2e-3 if lr is None else lr, betas=(0.5, 0.9))

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.certified import Orthonormal, Spectral
-from wdist.critic.constraint import Constraint, Optimizer
-from wdist.critic.lipschitz import lipschitz_bound
+from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
 from wdist.critic.slope import input_gradient
 from wdist.errors import InputError
 from wdist.options import check_positive
@@ -25,7 +24,7 @@ PLACES = ("interpolates", "data", "both")
 
 
 @dataclass(frozen=True)
-class Clip(Constraint):
+class Clip(Unpenalised):
     """Clip every weight to [−c, c] after each RMSprop step (Arjovsky, Chintala and Bottou 2017, Algorithm 1).
 
     The box is not a Lipschitz ball, so the raw value is kappa·W1, where kappa depends on the network, c, the
@@ -44,29 +43,15 @@ class Clip(Constraint):
         self.project(net)
         return net
 
-    def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
-        """Nothing to pay."""
-        return x.new_zeros(())
-
     @torch.no_grad()
     def project(self, net: nn.Module) -> None:
         """Clip weights and biases."""
         for parameter in net.parameters():
             parameter.clamp_(-self.c, self.c)
 
-    def certificate(self, net: nn.Module) -> float | None:
-        """Product of spectral norms."""
-        return lipschitz_bound(net)
-
     def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
         """RMSprop; momentum makes a clipped critic unstable (ibid., §4)."""
         return torch.optim.RMSprop(net.parameters(), lr=5e-4 if lr is None else lr)
-
-    def reading(self, raw: float) -> float:
-        """The raw value itself."""
-        return raw
 
 
 @dataclass(frozen=True)
@@ -132,13 +117,9 @@ class GradientPenalty(Constraint):
     def project(self, net: nn.Module) -> None:
         """Nothing to do."""
 
-    def certificate(self, net: nn.Module) -> float | None:
-        """Product of spectral norms: valid, and loose."""
-        return lipschitz_bound(net)
-
     def optimizer(self, net: nn.Module, lr: float | None) -> Optimizer:
-        """Adam without first-moment memory of the steps' direction reversals (β1 = 0.5)."""
-        return torch.optim.Adam(net.parameters(), lr=2e-3 if lr is None else lr, betas=(0.5, 0.9))
+        """Adam."""
+        return adam(net, lr)
 
     def reading(self, raw: float) -> float:
         """Invert raw = W(1 + W/(2λ)): W = λ(√(1 + 2·raw/λ) − 1)."""

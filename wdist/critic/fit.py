@@ -40,6 +40,15 @@ ONE_THREAD_WORK = 200_000_000
 HOT, COLD = 0.1, 0.003
 """Temperature of a cone net at the start and at the end, in standardised units; geometric between."""
 
+AVERAGE = 0.99
+"""Weight of the past in the moving average of the weights."""
+
+CHECKS = 12
+"""How often validation looks."""
+
+WARMUP = 0.25
+"""Share of the fit over which `warmth` rises from 0 to 1."""
+
 AT_ONCE = 8
 """A source that draws batch by batch spends most of its time on the call."""
 
@@ -54,18 +63,12 @@ class Schedule:
         steps: Ascent steps.
         batch: Points of each side a step.
         lr: Learning rate at the start of a cosine; None for the constraint's own.
-        average: Weight of the past in the moving average of the weights.
-        checks: How often validation looks.
-        warmup: Share of the fit over which `warmth` rises from 0 to 1.
         seconds: Wall time after which the fit is to have run its whole course, steps or not.
     """
 
     steps: int = 400
     batch: int = 256
     lr: float | None = None
-    average: float = 0.99
-    checks: int = 12
-    warmup: float = 0.25
     seconds: float = math.inf
 
 
@@ -104,11 +107,11 @@ class Held:
 
 
 def mean_and_variance(values: Tensor, masses: Tensor) -> tuple[float, float]:
-    """Weighted mean in float64, and the variance of that mean."""
+    """Weighted mean in float64, and the variance of that mean: of a ratio of sums, as masses may go with values."""
     values = values.double()
     mean = values @ masses
-    spread = (values - mean).square() @ masses
-    return float(mean), float(spread * masses.square().sum() / (1 - masses.square().sum()).clamp_min(1e-12))
+    spread = (masses * (values - mean)).square().sum()
+    return float(mean), float(spread / (1 - masses.square().sum()).clamp_min(1e-12))
 
 
 class Contender:
@@ -138,7 +141,7 @@ class Contender:
         for group, rate in zip(self.step.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
         cool(self.step.net, share)
-        return self.step(x, y, rng, warmth=min(1.0, share / schedule.warmup))
+        return self.step(x, y, rng, warmth=min(1.0, share / WARMUP))
 
     @torch.no_grad()
     def average(self, keep: float) -> None:
@@ -174,7 +177,7 @@ def fit(
         contenders: Those in training; changed.
         batches: Pairs of standardised batches, (n, d) and (m, d).
         held: Validation points.
-        schedule: Steps, batch, checks.
+        schedule: Steps and batch.
         rng: For the points of a penalty.
         tick: Called with the share done at every check.
 
@@ -198,9 +201,9 @@ def fit(
             seconds = time.perf_counter() - start
             share = min(1.0, max(k / schedule.steps, seconds / schedule.seconds))
             for contender in contenders:
-                contender.average(min(schedule.average, k / (k + 9)))
-            if share * schedule.checks >= looked + 1:
-                looked = math.floor(share * schedule.checks)
+                contender.average(min(AVERAGE, k / (k + 9)))
+            if share * CHECKS >= looked + 1:
+                looked = math.floor(share * CHECKS)
                 for c, value in zip(contenders, values, strict=True):
                     objective = c.look(held, rng, share)
                     c.looks.append(Look(repr(c.recipe), k, seconds, float(value), objective))

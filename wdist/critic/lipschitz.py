@@ -49,12 +49,19 @@ ONE_LIPSCHITZ = {type(make()) for make in ACTIVATIONS.values()} | {nn.Identity, 
 
 
 @lipschitz_bound.register
+def _(net: nn.LeakyReLU) -> float | None:
+    return max(1.0, abs(net.negative_slope)) if _plain(net, nn.LeakyReLU) else None
+
+
+@lipschitz_bound.register
 def _(net: nn.Linear) -> float | None:
-    return _norm(net.weight)
+    return _norm(net.weight) if _plain(net, nn.Linear) else None
 
 
 @lipschitz_bound.register
 def _(net: nn.Sequential) -> float | None:
+    if not _plain(net, nn.Sequential):
+        return None
     bound = 1.0
     for layer in net:
         stretch = lipschitz_bound(layer)
@@ -73,6 +80,11 @@ def _(net: ScalarMLP) -> float | None:
 def _(net: ConeNet) -> float | None:
     """Gradients are convex combinations of unit vectors, pulled back through the projections: at most their norm."""
     return max([1 + ROUNDING, *(_norm(basis) for basis in net.bases)])
+
+
+def _plain(net: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a layer computes what its kind does; a subclass may do anything."""
+    return type(net).forward is kind.forward
 
 
 def _norm(weight: Tensor) -> float:

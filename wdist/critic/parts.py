@@ -35,11 +35,15 @@ Points = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Reading:
-    """Dual value of a critic on points that it never saw, its standard error, and the degrees of freedom of that."""
+    """Dual value of a critic on the points to be reported on, its standard error, and the degrees of freedom of that.
+
+    `stopped` is what a source said that failed in the middle, or "".
+    """
 
     value: float
     error: float
     freedom: int
+    stopped: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,38 +91,40 @@ class Split:
         """E_a f − E_b f on the points to be reported on."""
         if self.report is not None:
             found = [mean_and_variance(f(x), mass) for x, mass in self.report]
-            fewest = min(len(x) for x, _ in self.report)
-            return Reading(found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1]), fewest - 1)
+            fewest = min(round(1 / float(mass.square().sum())) for _, mass in self.report)
+            error = math.sqrt(found[0][1] + found[1][1])
+            return Reading(found[0][0] - found[1][0], error, max(1, fewest - 1))
         seen = _blocks(f(self.validation[0][0]) - f(self.validation[1][0]))
         aim = FINE * abs(float(seen.mean()))
         needed = float(seen.var()) / aim**2 if aim else math.inf
         blocks = round(min(MOST_BLOCKS, max(FEWEST_BLOCKS, needed)))
-        differences = torch.cat([_blocks(f(x) - f(y)) for x, y in self._pairs(blocks)])  # (blocks,)
+        pairs, stopped = self._pairs(blocks)
+        differences = torch.cat([_blocks(f(x) - f(y)) for x, y in pairs])  # (blocks,)
         error = float(differences.std()) / math.sqrt(len(differences))
-        return Reading(float(differences.mean()), error, len(differences) - 1)
+        return Reading(float(differences.mean()), error, len(differences) - 1, stopped)
 
-    def _pairs(self, blocks: int) -> list[tuple[Tensor, Tensor]]:
+    def _pairs(self, blocks: int) -> tuple[list[tuple[Tensor, Tensor]], str]:
         pairs = list(self.ahead)
         for _ in range(FEWEST_BLOCKS, blocks, VALIDATION_BLOCKS):
             try:
                 pairs.append(_common(*self.train, VALIDATION_BLOCKS, self.rng))
-            except InputError:  # a source that has begun to fail; what it gave before stands
-                break
-        return pairs
+            except InputError as error:  # a source that has begun to fail; what it gave before stands
+                return pairs, str(error)
+        return pairs, ""
 
 
 def _common(a: Source, b: Source, blocks: int, rng: Rng) -> tuple[Tensor, Tensor]:
-    """Blocks of draws of two sources, each block from one state of one generator for both: (blocks·BLOCK, d), twice."""
-    stream = rng.torch()
+    """Blocks of draws of two sources, each block from a generator of its own, in one state for both: (blocks·BLOCK, d).
+
+    From one generator for all blocks, those of a source that takes more numbers than the other would overlap.
+    """
     drawn: list[tuple[Tensor, Tensor]] = []
     for _ in range(blocks):
+        stream = rng.torch()
         state = stream.get_state()
         x = a.draw(BLOCK, stream)
-        after = stream.get_state()
         stream.set_state(state)
-        y = b.draw(BLOCK, stream)
-        stream.set_state(after)
-        drawn.append((x, y))
+        drawn.append((x, b.draw(BLOCK, stream)))
     return torch.cat([x for x, _ in drawn]), torch.cat([y for _, y in drawn])
 
 

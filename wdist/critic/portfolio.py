@@ -27,6 +27,7 @@ WORTHWHILE = 0.01
 LONGER = 1.5
 """Times the steps of the round before."""
 POINTS_PER_CENTRE = 4
+LEAST_SECONDS = 1e-3
 FIRST_SHARE = 0.3
 """Share of a budget in seconds that the first of several rounds may take."""
 
@@ -95,7 +96,7 @@ def choose_critic(
         larger = winner.recipe.grown(min(map(len, start)) // POINTS_PER_CENTRE)
         if larger is None:
             break
-        here = replace(here, steps=round(LONGER * here.steps), seconds=left())
+        here = replace(here, steps=round(LONGER * here.steps), seconds=max(LEAST_SECONDS, left()))
         (challenger,), stopped = round_of([larger], here)
         reached = held.score(challenger.kept, constraint)
         gain = _gain(score, reached)

@@ -183,22 +183,27 @@ class Critic(Method):
         detail = CriticDetail(
             raw, error, slope, bracket[0], bracket[1], chosen.steps, chosen.recipe, chosen.looks, f
         )
-        lost = next((look.step for look in chosen.looks if not math.isfinite(look.objective)), None)
+        stopped = chosen.stopped or reading.stopped
+        own = [look for look in chosen.looks if look.net == repr(chosen.recipe)]
+        lost = next((look.step for look in own if not math.isfinite(look.objective)), None)
         if lost is not None:
             message = f"the fit diverged by step {lost}; lower lr (the default is lr=None), or check the data's tails."
         else:
             message = self._message(raw, question, bracket)
-        if chosen.stopped:
-            message = (
-                f"{chosen.stopped}. The critic stands as validation liked it best before that. {message}"
-            )
+        if stopped:
+            message = f"{stopped}. The critic stands as validation liked it best before that. {message}"
         return Estimate(
             read(raw), 1.0, self.name, self.constraint.bound, Target.POPULATION, self.constraint.quantity, lower=lower,
-            interval=interval, converged=lost is None and not chosen.stopped, message=message, detail=detail,
+            interval=interval, converged=lost is None and not stopped, message=message, detail=detail,
         )  # fmt: skip
 
     def _message(self, raw: float, question: Question, bracket: tuple[float | None, float | None]) -> str:
-        said = [f"Dual value {raw:.6g} on points that the critic never saw, read under {self.constraint!r}."]
+        sides = question.a, question.b
+        again = any(m.note for m in sides if not isinstance(m, Samples))
+        where = "drawn after a loader had begun again" if again else "that the critic never saw"
+        said = [f"Dual value {raw:.6g} on points {where}, read under {self.constraint!r}."]
+        if any(isinstance(m, Samples) and not m.uniform for m in sides):
+            said.append("Masses are uneven, so its standard error, and lower with it, is approximate.")
         if raw < 0:
             said.append("It is negative, so the critic found no difference that holds on unseen points.")
         if question.sampled and question.target is Target.SAMPLE:
