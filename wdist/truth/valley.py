@@ -46,15 +46,15 @@ class Valleys:
 
     def potential(self, x: Tensor) -> Tensor:
         """Give −u(x), which is 1-Lipschitz: (n, d) -> (n,)."""
-        return -torch.cat([self._rises(rows).amin(dim=1) for rows in x.split(self._chunk())])
+        return -torch.cat([self._rises(rows).amin(dim=1) for rows in torch.split(x, self._chunk())])
 
     def sink(self, x: Tensor) -> Tensor:
         """Move points straight towards their floors: T(x), (n, d) -> (n, d)."""
-        return torch.cat([rows - (1 - self.kept) * self._fall(rows) for rows in x.split(self._chunk())])
+        return torch.cat([rows - (1 - self.kept) * self._fall(rows) for rows in torch.split(x, self._chunk())])
 
     def depth(self, x: Tensor) -> Tensor:
         """How far T moves each point: (n, d) -> (n,)."""
-        falls = [torch.linalg.vector_norm(self._fall(rows), dim=1) for rows in x.split(self._chunk())]
+        falls = [torch.linalg.vector_norm(self._fall(rows), dim=1) for rows in torch.split(x, self._chunk())]
         return (1 - self.kept) * torch.cat(falls)
 
     def _fall(self, x: Tensor) -> Tensor:
@@ -65,7 +65,8 @@ class Valleys:
         return fall
 
     def _rises(self, x: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(self._across(x), dim=2) + self.heights.to(x)  # (n, N)
+        rises: Tensor = torch.linalg.vector_norm(self._across(x), dim=2) + self.heights.to(x)  # (n, N)
+        return rises
 
     def _across(self, x: Tensor) -> Tensor:
         """Coordinates across each floor, from it: (n, N, d − k)."""
