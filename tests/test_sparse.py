@@ -428,7 +428,7 @@ class TestWars:
 
     @pytest.mark.parametrize("d", [2, 3])
     def test_heavy_tails_are_settled_at_the_first_war(self, d):
-        """ε goes by the bulk of the costs; far points would climb to their prices in its steps: 40 to 140 bids a row."""
+        """ε goes by the bulk of the costs; far points climb to their prices in its steps: 40 to 140 bids a row."""
         rng = np.random.default_rng(2)
         x, y = rng.standard_t(2.5, (2, 1000, d))
         est = wdist.estimate(x, 1.3 * y + 1, p=2, method=SPARSE)
