@@ -6,7 +6,8 @@ from scipy import stats
 
 import wdist
 from wdist import Bound, Target
-from wdist.resampling.line_interval import line_interval, refusal, tail_index
+from wdist.resampling.line_interval import line_interval, refusal
+from wdist.resampling.premises import tail_index
 from wdist.rng import as_rng
 
 
