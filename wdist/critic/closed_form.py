@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Affine", "FeatureCritic", "affine", "best_axis", "radial", "subspace_radial"]
+__all__ = ["Affine", "Array", "FeatureCritic", "affine", "best_axis", "radial", "subspace_radial"]
 
 Array = np.ndarray[Any, Any]
 MOST_COLUMNS = 1000
@@ -24,7 +24,7 @@ SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """f(x) = ⟨direction, x⟩, the direction of unit length (d,)."""
+    """f(x) = ⟨direction, x⟩, the direction (d,) of length one or zero."""
 
     direction: Array
 
@@ -54,21 +54,38 @@ class FeatureCritic:
 
 
 @dataclass(frozen=True, eq=False)
+class Coordinate:
+    """One coordinate, by its number."""
+
+    number: int
+
+    def __call__(self, points: Array) -> Array:
+        """Value at each point: (n, d) -> (n,)."""
+        values: Array = points[:, self.number]
+        return values
+
+
+@dataclass(frozen=True, eq=False)
 class Distance:
-    """Distance from a centre (d,), within the span of orthonormal columns (d, r) where there are some."""
+    """Distance from a centre (d,): in the span of orthonormal `rows` (r, d), or in some coordinates (r,), or in all."""
 
     centre: Array
-    basis: Array | None = None
+    rows: Array | None = None
+    coordinates: Array | None = None
 
     def __call__(self, points: Array) -> Array:
         """Value at each point: (n, d) -> (n,)."""
         away = points - self.centre
-        return np.linalg.norm(away if self.basis is None else away @ self.basis, axis=1)
+        if self.coordinates is not None:
+            away = away[:, self.coordinates]
+        distances: Array = np.linalg.norm(away if self.rows is None else away @ self.rows.T, axis=1)
+        return distances
 
 
 def affine(x: Array, y: Array) -> Affine:
     """Along the line between the means of x (n, d) and y (m, d)."""
-    return Affine(_unit(x.mean(axis=0) - y.mean(axis=0)))
+    difference = x.mean(axis=0) - y.mean(axis=0)
+    return Affine(difference / (np.linalg.norm(difference) or 1.0))
 
 
 def radial(x: Array, y: Array) -> FeatureCritic:
@@ -82,36 +99,45 @@ def subspace_radial(x: Array, y: Array) -> FeatureCritic:
     They are eigenvectors of the difference of the covariances, or coordinates where there are more than 1000.
     """
     if x.shape[1] > MOST_COLUMNS:
-        differences, vectors = x.var(axis=0) - y.var(axis=0), None
-    else:
-        differences, vectors = np.linalg.eigh(_covariance(x) - _covariance(y))
-    differing = np.flatnonzero(np.abs(differences) >= SHARE * np.abs(differences).max())
-    basis = np.eye(x.shape[1])[:, differing] if vectors is None else vectors[:, differing]
-    return _fitted(Distance(_centre(x, y), basis), x, y)
+        differing = _largest(x.var(axis=0) - y.var(axis=0))
+        return _fitted(Distance(_centre(x, y), coordinates=differing), x, y)
+    differences, vectors = np.linalg.eigh(_covariance(x) - _covariance(y))
+    return _fitted(Distance(_centre(x, y), rows=vectors[:, _largest(differences)].T), x, y)
 
 
 def best_axis(x: Array, y: Array) -> FeatureCritic:
     """Along the coordinate whose critic gains most on these rows."""
-    fits = (_fitted(Affine(direction), x, y) for direction in _axes(x.shape[1]))
-    return max(fits, key=lambda f: float(f(x).mean() - f(y).mean()))
 
+    def gain(number: int) -> float:
+        knots, slopes, differences = _slopes(Coordinate(number), x, y)
+        return float(-(slopes * differences) @ np.diff(knots))
 
-def _axes(d: int) -> Array:
-    return np.eye(d)
+    return _fitted(Coordinate(max(range(x.shape[1]), key=gain)), x, y)
 
 
 def _fitted(feature: Callable[[Array], Array], x: Array, y: Array) -> FeatureCritic:
-    """Slope −clip(D/sd, −1, 1) on the gaps of the pooled feature, D = F − G, sd = √(H(1 − H)(1/n + 1/m))."""
+    knots, slopes, _ = _slopes(feature, x, y)
+    return FeatureCritic(feature, knots, np.concatenate([[0.0], np.cumsum(slopes * np.diff(knots))]))
+
+
+def _slopes(feature: Callable[[Array], Array], x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Pooled sorted values (n + m,); on their gaps D = F − G and the slope −clip(D/sd, −1, 1), (n + m − 1,) each.
+
+    sd = √(H(1 − H)(1/n + 1/m)) with H the distribution function of all rows.
+    """
     n, m = len(x), len(y)
     values = np.concatenate([feature(x), feature(y)])
     order = np.argsort(values, kind="stable")
-    knots = values[order]
     of_x = order < n
-    difference = (np.cumsum(of_x) / n - np.cumsum(~of_x) / m)[:-1]  # (n + m - 1,)
+    differences = (np.cumsum(of_x) / n - np.cumsum(~of_x) / m)[:-1]
     pooled = np.arange(1, n + m) / (n + m)
     noise = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    slope = -np.clip(difference / noise, -1, 1)
-    return FeatureCritic(feature, knots, np.concatenate([[0.0], np.cumsum(slope * np.diff(knots))]))
+    return values[order], -np.clip(differences / noise, -1, 1), differences
+
+
+def _largest(differences: Array) -> Array:
+    sizes = np.abs(differences)
+    return np.flatnonzero(sizes >= SHARE * sizes.max())
 
 
 def _centre(x: Array, y: Array) -> Array:
@@ -123,11 +149,3 @@ def _covariance(x: Array) -> Array:
     away = x - x.mean(axis=0)
     covariance: Array = away.T @ away / len(x)
     return covariance
-
-
-def _unit(direction: Array) -> Array:
-    length = np.linalg.norm(direction)
-    first = np.zeros_like(direction)
-    first[0] = 1.0
-    unit: Array = direction / length if length > 0 else first
-    return unit

@@ -161,7 +161,9 @@ def _differentiate(
     weights *= signs[:, None, None] * np.array([w, w - 1], dtype=z.dtype)[:, None]
     slope.offsets[:] = weights.sum(axis=0)
     pull = (weights[:, :, :k] / distances).reshape(len(z), 2 * k)
-    slope.centres[:] = (pull.T @ z - pull.sum(axis=0)[:, None] * at.centres.reshape(2 * k, d)).reshape(2, k, d)
+    slope.centres[:] = (pull.T @ z - pull.sum(axis=0)[:, None] * at.centres.reshape(2 * k, d)).reshape(
+        2, k, d
+    )
     turn = (weights[:, :, k:].reshape(len(z), 2 * p).T @ z).reshape(2, p, d)
     normals = _normalised(at.normals)
     lengths = np.linalg.norm(at.normals, axis=2, keepdims=True)

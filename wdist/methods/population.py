@@ -99,8 +99,12 @@ class Population(Method):
 
     name: ClassVar[str] = "population"
     when: ClassVar[str] = "W1 between the laws behind two samples: bounds from both sides, and a guess"
-    cost: ClassVar[str] = "one exact solve and some of halves; 2000 x 2000 in 16 dimensions in a second or two"
-    besides: ClassVar[str] = "it bounds the distance between the laws, where that of the samples was asked for"
+    cost: ClassVar[str] = (
+        "one exact solve and some of halves; 2000 x 2000 in 16 dimensions in a second or two"
+    )
+    besides: ClassVar[str] = (
+        "it bounds the distance between the laws, where that of the samples was asked for"
+    )
     draws: ClassVar[int | None] = 5000
 
     def __post_init__(self) -> None:
@@ -111,7 +115,8 @@ class Population(Method):
         check_whole("solved", self.solved, FEWEST_ROWS)
         if (self.support is not None) != (self.guarantee == "finite"):
             raise InputError(
-                "guarantee='finite' and support=(low, high), the limits of the coordinates, go together; pass both or none"
+                "guarantee='finite' and support=(low, high), the limits of the coordinates, go together; "
+                "pass both or none"
             )
         if self.support is not None:
             object.__setattr__(self, "support", _limits(self.support))
@@ -134,8 +139,8 @@ class Population(Method):
         for sample, name in ((a, "a"), (b, "b")):
             if len(sample) < FEWEST_ROWS:
                 return (
-                    f"{name} has {len(sample)} rows, and bounds between the laws need {FEWEST_ROWS} a side, 20 for each of "
-                    "two folds"
+                    f"{name} has {len(sample)} rows, and bounds between the laws need {FEWEST_ROWS} a side, "
+                    "20 for each of two folds"
                 )
         x, y = _rows(question)
         if self.support is not None:
@@ -161,7 +166,9 @@ class Population(Method):
             reaches = [error * float(stdtrit(freedom, 1 - part)) for part in (miss / 2, miss)]
         else:
             low, diameter = betting_lower(readings, miss / 2), _diameter(self.support, question.dim)
-            reaches = [diameter * math.sqrt(math.log(1 / part) / 2 * (1 / n + 1 / m)) for part in (miss / 2, miss)]
+            reaches = [
+                diameter * math.sqrt(math.log(1 / part) / 2 * (1 / n + 1 / m)) for part in (miss / 2, miss)
+            ]
         high, upper = (found.value + reach for reach in reaches)
         low = min(unit * low, high)
         guess = min(max(_debiased(drawn, rng.spawn()), low), high)
@@ -190,8 +197,8 @@ def _message(detail: PopulationDetail, question: Question, copied: str) -> str:
     said = f"Between the samples themselves W1 is {detail.plug_in:.6g}, which overstates."
     if (detail.solved_a, detail.solved_b) != (n, m):
         said = (
-            f"Between {detail.solved_a} and {detail.solved_b} rows drawn of {n} and {m}, W1 is {detail.plug_in:.6g}, which "
-            "overstates; the lower bound used all rows."
+            f"Between {detail.solved_a} and {detail.solved_b} rows drawn of {n} and {m}, W1 is {detail.plug_in:.6g}, "
+            "which overstates; the lower bound used all rows."
         )
     if detail.high - detail.guess > detail.high / 2:
         said += " The upper bound is mainly sample size: most of it is what noise alone would show."

@@ -6,6 +6,7 @@ Each is refused only where chance does not explain it. Copies of rows are told, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,10 @@ def paired_dependence(x: Array, y: Array) -> Serial:
         return Serial(0.0, 0.0)
     z, w = (rankdata(points[:, both], axis=0) - (n + 1) / 2 for points in (x, y))
     size = float(np.sqrt(np.square(z).sum() * np.square(w).sum()))
-    if z.shape[1] <= n:
-        spread = float(((z.T @ z) * (w.T @ w)).sum())
-    else:
-        spread = float(np.square(z @ w.T).sum())
+    products = (z.T @ z) * (w.T @ w) if z.shape[1] <= n else np.square(z @ w.T)  # of one sum, the smaller
+    spread = float(products.sum())
     correlation = float((z * w).sum()) / size
-    return Serial(abs(correlation), abs(correlation) * size / np.sqrt(spread / (n - 1)))
+    return Serial(abs(correlation), abs(correlation) * size / math.sqrt(spread / (n - 1)))
 
 
 def copies(x: Array, y: Array) -> str:
@@ -109,6 +108,6 @@ def copies(x: Array, y: Array) -> str:
     if repeated == 0 or 2 * repeated > len(keys):
         return ""
     return (
-        f"{repeated} of {len(keys)} rows repeat another row. If they are copies and no ties, critics were judged on rows "
-        "that they were fitted to, and the lower bound is too high: drop them."
+        f"{repeated} of {len(keys)} rows repeat another row. If they are copies and no ties, critics were judged on "
+        "rows that they were fitted to, and the lower bound is too high: drop them."
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,8 @@ PORTFOLIO: dict[str, Callable[[Array, Array, Rng], Critic]] = {
     "radial": lambda x, y, rng: radial(x, y),
     "subspace-radial": lambda x, y, rng: subspace_radial(x, y),
     "best axis": lambda x, y, rng: best_axis(x, y),
-    "4 cones": partial(cones, k=4),
-    "16 cones": partial(cones, k=16),
+    "4 cones": lambda x, y, rng: cones(x, y, 4, rng),
+    "16 cones": lambda x, y, rng: cones(x, y, 16, rng),
 }
 """From the stiffest to the most pliable: which one overfits least depends on the data, and a third of them says so."""
 
@@ -111,15 +110,16 @@ def _read(fold: tuple[Array, Array], other: tuple[Array, Array], rng: Rng) -> Re
     fitted = [points[: min(cut, MOST_FITTED)] for points, cut in zip(fold, cuts, strict=True)]
     judges = [points[cut:] for points, cut in zip(fold, cuts, strict=True)]
     shrink = math.sqrt(sum(map(len, judges)) / sum(map(len, other)))
-    best, score, chosen = "", -math.inf, (lambda points: points[:, 0])
-    for name, fit in PORTFOLIO.items():
-        critic = fit(fitted[0], fitted[1], rng=rng.spawn())
-        values = critic(judges[0]), critic(judges[1])
-        reached = float(values[0].mean() - values[1].mean()) - shrink * _error(*values)
-        if reached > score:
-            best, score, chosen = name, reached, critic
-    seen = np.concatenate([chosen(points) for points in (*fitted, *judges)])
-    return Reading(best, chosen, float(seen.min()), float(seen.max()), chosen(other[0]), chosen(other[1]))
+    critics = {name: fit(fitted[0], fitted[1], rng.spawn()) for name, fit in PORTFOLIO.items()}
+
+    def promise(name: str) -> float:
+        values = critics[name](judges[0]), critics[name](judges[1])
+        return float(values[0].mean() - values[1].mean()) - shrink * _error(*values)
+
+    best = max(critics, key=promise)
+    critic = critics[best]
+    seen = np.concatenate([critic(points) for points in (*fitted, *judges)])
+    return Reading(best, critic, float(seen.min()), float(seen.max()), critic(other[0]), critic(other[1]))
 
 
 def _error(a: Array, b: Array) -> float:
