@@ -54,8 +54,6 @@ class PopulationDetail:
         low: Lower end of the interval; of the guarantee "asymptotic" a one-sided bound at the same level.
         high: Upper end of the interval.
         upper: One-sided upper bound.
-        guess: √(C² − F²), C the mean distance across halves of the samples and F that between halves of one, cut to
-            [low, high]; a heuristic.
         plug_in: W1 between the samples, or between the rows of them that were drawn for the exact solver.
         standard_error: Of `plug_in`, from the potentials.
         solved_a: How many rows of a those are.
@@ -68,7 +66,6 @@ class PopulationDetail:
     low: float
     high: float
     upper: float
-    guess: float
     plug_in: float
     standard_error: float
     solved_a: int
@@ -154,6 +151,18 @@ class Population(Method):
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Bound from below and from above, and guess."""
+        found = self.bounds(question, rng.spawn())
+        low, high = found.low, found.high
+        guess = min(max(_debiased(self._drawn(question, rng.spawn()), rng.spawn()), low), high)
+        how = "betting and bounded differences" if self.support else "held-out critics and standard errors"
+        return Estimate(
+            guess, 1.0, self.name, Bound.NONE, Target.POPULATION, question.name, lower=low, upper=high,
+            interval=Interval(low, high, question.confidence, how), detail=found,
+            message=_message(found, guess, question),
+        )  # fmt: skip
+
+    def bounds(self, question: Question, rng: Rng) -> PopulationDetail:
+        """Bound a question that `refusal` lets pass; nothing is guessed."""
         x, y, unit, _ = in_units(question)
         readings = two_fold_readings(x.cpu().numpy(), y.cpu().numpy(), rng.spawn())
         drawn = self._drawn(question, rng.spawn())
@@ -170,17 +179,9 @@ class Population(Method):
                 diameter * math.sqrt(math.log(1 / part) / 2 * (1 / n + 1 / m)) for part in (miss / 2, miss)
             ]
         high, upper = (found.value + reach for reach in reaches)
-        low = min(unit * low, high)
-        guess = min(max(_debiased(drawn, rng.spawn()), low), high)
-        detail = PopulationDetail(
-            low, high, upper, guess, found.value, error, n, m, " and ".join(r.name for r in readings),
+        return PopulationDetail(
+            min(unit * low, high), high, upper, found.value, error, n, m, " and ".join(r.name for r in readings),
             tuple(unit * r.mean for r in readings), tuple(unit * r.error for r in readings),
-        )  # fmt: skip
-        how = "betting and bounded differences" if self.support else "held-out critics and standard errors"
-        return Estimate(
-            guess, 1.0, self.name, Bound.NONE, Target.POPULATION, question.name, lower=low, upper=high,
-            interval=Interval(low, high, question.confidence, how), detail=detail,
-            message=_message(detail, question, copies(*_rows(question))),
         )  # fmt: skip
 
     def _drawn(self, question: Question, rng: Rng | None) -> Question:
@@ -192,7 +193,7 @@ class Population(Method):
         return dataclasses.replace(question, a=sides[0], b=sides[1])
 
 
-def _message(detail: PopulationDetail, question: Question, copied: str) -> str:
+def _message(detail: PopulationDetail, guess: float, question: Question) -> str:
     n, m = question.sizes
     said = f"Between the samples themselves W1 is {detail.plug_in:.6g}, which overstates."
     if (detail.solved_a, detail.solved_b) != (n, m):
@@ -200,11 +201,11 @@ def _message(detail: PopulationDetail, question: Question, copied: str) -> str:
             f"Between {detail.solved_a} and {detail.solved_b} rows drawn of {n} and {m}, W1 is {detail.plug_in:.6g}, "
             "which overstates; the lower bound used all rows."
         )
-    if detail.high - detail.guess > detail.high / 2:
+    if detail.high - guess > detail.high / 2:
         said += " The upper bound is mainly sample size: most of it is what noise alone would show."
     if detail.low == 0:
         said += " At this level the samples do not show that the laws differ."
-    return " ".join(filter(None, [said, copied]))
+    return " ".join(filter(None, [said, copies(*_rows(question))]))
 
 
 def _standard_error(found: Estimate) -> float:
@@ -214,7 +215,7 @@ def _standard_error(found: Estimate) -> float:
 
 
 def _debiased(question: Question, rng: Rng) -> float:
-    """√(C² − F²) over random halvings, all halves of one size."""
+    """√(C² − F²), C the mean distance across random halves of the samples, F that between halves of one."""
     h = min(LARGEST_HALF, min(question.sizes) // 2)
     across, within = 0.0, 0.0
 
