@@ -23,6 +23,7 @@ from wdist.methods.discrete import Discrete
 from wdist.methods.method import Method
 from wdist.options import check_whole
 from wdist.question import Question, in_units
+from wdist.resampling.box import Box
 from wdist.resampling.mean_betting import betting_lower
 from wdist.resampling.premises import copies, dependence, heavy_tails
 from wdist.resampling.two_folds import FEWEST_ROWS, student_lower, two_fold_readings
@@ -51,8 +52,9 @@ class PopulationDetail:
     """Where the bounds come from; all in the unit of the data.
 
     Attributes:
-        low: Lower end of the interval; of the guarantee "asymptotic" a one-sided bound at the same level.
-        high: Upper end of the interval.
+        low: Lower end of the interval: a bound at half of the interval's error.
+        high: Upper end, likewise.
+        lower: One-sided lower bound at the interval's level, the higher of the two.
         upper: One-sided upper bound.
         plug_in: W1 between the samples, or between the rows of them that were drawn for the exact solver.
         standard_error: Of `plug_in`, from the potentials.
@@ -65,6 +67,7 @@ class PopulationDetail:
 
     low: float
     high: float
+    lower: float
     upper: float
     plug_in: float
     standard_error: float
@@ -116,7 +119,7 @@ class Population(Method):
                 "pass both or none"
             )
         if self.support is not None:
-            object.__setattr__(self, "support", _limits(self.support))
+            Box.of(self.support)
 
     def refusal(self, question: Question) -> str | None:
         """Refuse samples as target, other orders and metrics, and rows that no such bound holds for."""
@@ -141,7 +144,7 @@ class Population(Method):
                 )
         x, y = _rows(question)
         if self.support is not None:
-            return _outside(x, y, self.support)
+            return Box.of(self.support).contradiction(x, y)
         return (dependence(x, y) if self.rows == "unknown" else None) or heavy_tails(x, y)
 
     def memory(self, question: Question) -> int:
@@ -169,18 +172,18 @@ class Population(Method):
         found = Discrete().estimate(drawn, rng)
         error = _standard_error(found)
         n, m = drawn.sizes
-        miss = 1 - question.confidence
+        errors = (1 - question.confidence) / 2, 1 - question.confidence  # of either end, and of one end alone
         if self.support is None:
-            low, freedom = student_lower(readings, question.confidence), min(n, m) - 1
-            reaches = [error * float(stdtrit(freedom, 1 - part)) for part in (miss / 2, miss)]
+            lows = [student_lower(readings, 1 - miss) for miss in errors]
+            reaches = [error * float(stdtrit(min(n, m) - 1, 1 - miss)) for miss in errors]
         else:
-            low, diameter = betting_lower(readings, miss / 2), _diameter(self.support, question.dim)
-            reaches = [
-                diameter * math.sqrt(math.log(1 / part) / 2 * (1 / n + 1 / m)) for part in (miss / 2, miss)
-            ]
+            lows = [betting_lower(readings, miss) for miss in errors]
+            spread = Box.of(self.support).diameter(question.dim) * math.sqrt((1 / n + 1 / m) / 2)
+            reaches = [spread * math.sqrt(math.log(1 / miss)) for miss in errors]
         high, upper = (found.value + reach for reach in reaches)
+        low, lower = (min(unit * end, high) for end in lows)
         return PopulationDetail(
-            min(unit * low, high), high, upper, found.value, error, n, m, " and ".join(r.name for r in readings),
+            low, high, lower, upper, found.value, error, n, m, " and ".join(r.name for r in readings),
             tuple(unit * r.mean for r in readings), tuple(unit * r.error for r in readings),
         )  # fmt: skip
 
@@ -245,35 +248,3 @@ def _part(sample: Samples, rows: Array) -> Samples:
     points = sample.points[torch.as_tensor(rows, device=sample.points.device)]
     even = torch.full((len(rows),), 1 / len(rows), dtype=sample.weights.dtype, device=points.device)
     return dataclasses.replace(sample, points=points, weights=even)
-
-
-def _limits(support: Any) -> tuple[Any, Any]:
-    """Both limits as numbers or tuples of them."""
-    try:
-        low, high = (np.asarray(side, dtype=np.float64) for side in support)
-        fine = low.ndim <= 1 and high.ndim <= 1 and bool(np.isfinite(high - low).all() and (high > low).all())
-    except (TypeError, ValueError):
-        fine = False
-    if not fine:
-        raise InputError(
-            f"support is {support!r}; pass (low, high), finite numbers or (d,) sequences, every low below its high"
-        )
-    return tuple(side.tolist() if side.ndim == 0 else tuple(side.tolist()) for side in (low, high))  # type: ignore[return-value]
-
-
-def _outside(x: Array, y: Array, support: tuple[Any, Any]) -> str | None:
-    """Say where rows leave the support, or where it has another number of coordinates."""
-    low, high = (np.asarray(side) for side in support)
-    for side in (low, high):
-        if side.ndim == 1 and len(side) != x.shape[1]:
-            return f"support has limits for {len(side)} coordinates, and the rows have {x.shape[1]}; pass one for each"
-    for points, name in ((x, "a"), (y, "b")):
-        outside = int(((points < low) | (points > high)).any(axis=1).sum())
-        if outside:
-            return f"{outside} rows of {name} lie outside of support; widen it, or use guarantee='asymptotic'"
-    return None
-
-
-def _diameter(support: tuple[Any, Any], d: int) -> float:
-    low, high = (np.broadcast_to(np.asarray(side), (d,)) for side in support)
-    return float(np.linalg.norm(high - low))
