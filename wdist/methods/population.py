@@ -214,7 +214,10 @@ def _message(detail: PopulationDetail, guess: float, question: Question) -> str:
 def _standard_error(found: Estimate) -> float:
     """Of W1 between samples: √(var u/n + var v/m) for potentials u and v."""
     parts = found.detail.potential_a, found.detail.potential_b
-    return math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in parts))
+    unit = (
+        max(float(np.abs(part).max()) for part in parts) or 1.0
+    )  # squares of large units leave double precision
+    return unit * math.sqrt(sum(float((part / unit).var(ddof=1)) / len(part) for part in parts))
 
 
 def _debiased(question: Question, rng: Rng) -> float:

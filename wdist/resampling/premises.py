@@ -63,7 +63,9 @@ def tail_index(points: Array) -> tuple[float, float]:
     Args:
         points: Shape (n, d).
     """
-    sizes = np.sort(np.linalg.norm(points - np.median(points, axis=0), axis=1))[::-1]
+    away = points - np.median(points, axis=0)
+    away /= np.abs(away).max() or 1.0  # squares of large units are beyond double precision
+    sizes = np.sort(np.linalg.norm(away, axis=1))[::-1]
     count = max(5, int(len(points) ** 0.5))
     if not sizes[count] > 0:
         return np.inf, 0.0
