@@ -235,7 +235,7 @@ def _debiased(question: Question, rng: Rng) -> float:
             halves.append((_part(sample, order[:h]), _part(sample, order[h : 2 * h])))
         across += sum(distance(u, v) for u in halves[0] for v in halves[1]) / 4
         within += sum(distance(u, v) for u, v in halves) / 2
-    return math.sqrt(max(0.0, across**2 - within**2)) / HALVINGS
+    return math.sqrt(max(0.0, across - within)) * math.sqrt(across + within) / HALVINGS
 
 
 def _rows(question: Question) -> tuple[Array, Array]:
