@@ -36,8 +36,9 @@ def promises(rows: list[Record]) -> str:
             count = sum(map(kept, members))
             repeats = " to ".join(map(str, sorted({row["repeats"] for row in members})))
             parts.append(f"### {group.capitalize()}\n")
+            kept_in = f"Kept in {count} of {len(members)} cells, {repeats} repeats each."
             parts.append(
-                f"{text[0].upper()}{text[1:]}. Kept in {count} of {len(members)} cells, {repeats} repeats each.{_pooled(members)}\n"
+                " ".join(filter(None, [f"{text[0].upper()}{text[1:]}.", kept_in, _pooled(members)])) + "\n"
             )
             parts.append(_table(members))
     return "\n".join(parts)
@@ -49,7 +50,7 @@ def _pooled(rows: list[Record]) -> str:
         return ""
     repeats = sum(row["repeats"] for row in rows)
     covered = sum(row["repeats"] * row["figures"]["lower"] for row in rows)
-    return f" Over all cells the lower bound covers {covered / repeats:.3f}."
+    return f"Over all cells the lower bound covers {covered / repeats:.3f}."
 
 
 def _table(rows: list[Record]) -> str:

@@ -41,7 +41,8 @@ This page is made from `benchmarks/results/` by `python -m benchmarks.render`; n
   since at its default it returns wrong costs.
 
 To measure again: `pip install -c constraints.txt -e '.[bench]'`, then `python -m benchmarks.run exact`, `scaling` and
-`crossovers` (hours; `--only GROUP`, `--resume`), `python -m benchmarks.coverage`, `population`, then `python -m benchmarks.render`.
+`crossovers` (hours; `--only GROUP`, `--resume`), `python -m benchmarks.coverage`, `population`, then
+`python -m benchmarks.render`.
 """
 
 
