@@ -15,8 +15,8 @@ RULES: dict[str, Callable[[dict[str, float]], bool]] = {
     "power": lambda f: f["auto"] >= max(f.values()) - 0.05,
     "floor": lambda f: all(abs(f[side] - 1) <= 0.1 for side in "ab"),
     "time": lambda f: f["wall seconds"] <= 2,
-    "bounds": lambda f: f["lower"] >= 0.93 and f["upper"] >= 0.93,
-    "finite": lambda f: f["lower"] >= 0.95 and f["upper"] >= 0.95,
+    "bounds": lambda f: min(f["lower"], f["upper"], f["interval"]) >= 0.93,
+    "finite": lambda f: min(f["lower"], f["upper"], f["interval"]) >= 0.95,
     "tightness": lambda f: f["lower over W1"] >= f["wanted"],
     "duration": lambda f: f["wall seconds"] <= 10,
 }
