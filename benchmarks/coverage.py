@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated, Any
@@ -22,7 +22,19 @@ from scipy import stats
 import wdist
 from benchmarks.store import QUICK, RESULTS, ChangedError, Table
 
-__all__ = ["PROMISES", "Cell", "cells", "measure"]
+__all__ = [
+    "LEVEL",
+    "MEASURES",
+    "PROMISES",
+    "Cell",
+    "Measure",
+    "Only",
+    "Resume",
+    "Share",
+    "cells",
+    "fill",
+    "measure",
+]
 
 SEED = 501
 """Of all draws here; nothing was tuned on it."""
@@ -135,10 +147,10 @@ def cells() -> Iterator[Cell]:
     yield Cell("time", "normal", 500, 500, 32, repeats=7)
 
 
-def measure(cell: Cell, share: float = 1.0) -> dict[str, Any]:
+def measure(cell: Cell, share: float = 1.0, measures: dict[str, Measure] | None = None) -> dict[str, Any]:
     """Measure a cell; gives its record, all plain figures."""
     load, repeats = os.getloadavg()[0], max(3, round(share * cell.repeats))
-    figures = MEASURES[cell.group](cell, repeats)
+    figures = (measures or MEASURES)[cell.group](cell, repeats)
     parts = {name: getattr(cell, name) for name in ("group", "law", "n", "m", "d", "change", "by")}
     return {
         "key": cell.key,
@@ -219,32 +231,40 @@ def _time(cell: Cell, repeats: int) -> dict[str, float]:
     return {"CPU seconds": median(cpu), "wall seconds": median(wall)}
 
 
-MEASURES = {"interval": _interval, "size": _size, "power": _power, "floor": _floor, "time": _time}
+Measure = Callable[[Cell, int], dict[str, float]]
+MEASURES: dict[str, Measure] = {
+    "interval": _interval, "size": _size, "power": _power, "floor": _floor, "time": _time,
+}  # fmt: skip
 
 
-def main(
-    only: Annotated[
-        list[str] | None, typer.Option(help=f"A promise: {', '.join(PROMISES)}; repeatable.")
-    ] = None,
-    share: Annotated[float, typer.Option(help="Of the repeats; below 1 it goes to build/benchmarks/.")] = 1.0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a table that was interrupted.")
-    ] = False,
-) -> None:
+Only = Annotated[list[str] | None, typer.Option(help="A promise, by its name; repeatable.")]
+Share = Annotated[float, typer.Option(help="Of the repeats; below 1 it goes to build/benchmarks/.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a table that was interrupted.")]
+
+
+def main(only: Only = None, share: Share = 1.0, resume: Resume = False) -> None:
     """Measure the promises, one cell after the other."""
-    if unknown := set(only or ()) - set(PROMISES):
+    fill("coverage", PROMISES, cells(), MEASURES, only, share, resume)
+
+
+def fill(
+    name: str, promised: dict[str, str], all_cells: Iterable[Cell], measures: dict[str, Measure],
+    only: list[str] | None, share: float, resume: bool,
+) -> None:  # fmt: skip
+    """Measure cells into the table `name`, saved after each."""
+    if unknown := set(only or ()) - set(promised):
         raise typer.BadParameter(
-            f"no promise is called {', '.join(sorted(unknown))}; choose {', '.join(PROMISES)}"
+            f"no promise is called {', '.join(sorted(unknown))}; choose {', '.join(promised)}"
         )
     try:
-        table = Table((RESULTS if share >= 1 else QUICK) / "coverage.json", resume=resume)
+        table = Table((RESULTS if share >= 1 else QUICK) / f"{name}.json", resume=resume)
     except ChangedError as error:
         raise typer.BadParameter(str(error)) from None
-    for cell in cells():
+    for cell in all_cells:
         if (only and cell.group not in only) or cell.key in table:
             continue
         start = time.perf_counter()
-        record = measure(cell, share)
+        record = measure(cell, share, measures)
         table.add(record)
         figures = ", ".join(f"{name} {figure:.3g}" for name, figure in record["figures"].items())
         typer.echo(f"{cell.key} ({time.perf_counter() - start:.0f} s): {figures}")

@@ -6,7 +6,8 @@ from scipy import stats
 
 import wdist
 from wdist import Bound, Target
-from wdist.resampling.line_interval import line_interval, refusal, tail_index
+from wdist.resampling.line_interval import line_interval, refusal
+from wdist.resampling.premises import tail_index
 from wdist.rng import as_rng
 
 
@@ -174,7 +175,7 @@ class TestEstimate:
 
 def test_tail_index_of_pareto(rng):
     for index in (1.0, 3.0):
-        found, error = tail_index(rng.pareto(index, 40_000))
+        found, error = tail_index(rng.pareto(index, (40_000, 1)))
         assert found == pytest.approx(index, abs=4 * error)
     assert refusal(rng.standard_normal(500), rng.exponential(size=500)) is None
 

@@ -29,6 +29,7 @@ from wdist.methods import (
     Line,
     MaxSliced,
     Method,
+    Population,
     Sinkhorn,
     Sliced,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "NotConvergedError",
     "Orthonormal",
     "Pairwise",
+    "Population",
     "Potential",
     "Reference",
     "Samples",

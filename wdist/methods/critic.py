@@ -97,9 +97,7 @@ class Critic(Method):
         "W1 between the laws: sources that draw, or more points than an exact solver holds; a lower bound"
     )
     cost: ClassVar[str] = "O(n) memory; time is steps x batch x net: some ten seconds on a CPU"
-    besides: ClassVar[str] = (
-        "it speaks of the laws, where the samples can be answered exactly or were asked for"
-    )
+    besides: ClassVar[str] = "it speaks of the laws, from below only; samples can be answered exactly"
     draws: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:

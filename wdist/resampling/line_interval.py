@@ -17,11 +17,11 @@ from scipy.special import stdtrit
 
 from wdist.plans.line import line_distance
 from wdist.resampling.exchange import exchange
-from wdist.resampling.serial import serial_dependence
+from wdist.resampling.premises import dependence, heavy_tails
 from wdist.resampling.statistics import StraightLine
 from wdist.rng import Rng
 
-__all__ = ["WORKING_BYTES", "Array", "LineInterval", "line_interval", "refusal", "tail_index"]
+__all__ = ["WORKING_BYTES", "Array", "LineInterval", "line_interval", "refusal"]
 
 Array = np.ndarray[Any, Any]
 
@@ -33,9 +33,6 @@ BATCH = 4_000_000
 WORKING_BYTES = 128 * 2**20
 """Of a batch of redrawn rows or labels, whatever the samples."""
 HALVINGS = 10
-FINITE_VARIANCE, PLAIN = 2.0, 2.5
-"""Tail index below which the variance is infinite, and standard errors by which it has to be: so that lognormal
-samples of 200 and t3 ones of 50 pass, and Cauchy's of 1000 do not (1, 0 and 97 % are refused)."""
 TIE = 1e-9
 """Areas of the same rows round apart by less."""
 
@@ -116,34 +113,7 @@ def refusal(x: Array, y: Array) -> str | None:
             return (
                 f"{name} has {len(points)} rows, and an interval between the laws needs {FEWEST_ROWS} a side"
             )
-        series = serial_dependence(points[:, None])
-        if series.plain:
-            return (
-                f"rows of {name} depend on the rows before them (rank correlation {series.correlation:.2f} between "
-                "neighbours), and an interval needs independent ones; thin them out, or shuffle them if their order "
-                "means nothing"
-            )
-        index, error = tail_index(points)
-        if index + PLAIN * error < FINITE_VARIANCE:
-            return (
-                f"{name} has tails like those of a law of infinite variance (index {index:.2f}, below 2), for which no "
-                "interval holds; bound or transform the values first"
-            )
-    return None
-
-
-def tail_index(points: Array) -> tuple[float, float]:
-    """Hill's estimate (1975) of how the tails of |x − median| fall, P(> t) ~ t^{−index}, and its standard error.
-
-    From the √n largest, at least 5: a normal or exponential tail gives far more than 2, Cauchy's 1.
-    """
-    sizes = np.sort(np.abs(points - np.median(points)))[::-1]
-    count = max(5, int(len(points) ** 0.5))
-    if not sizes[count] > 0:
-        return np.inf, 0.0
-    excess = float(np.log(sizes[:count] / sizes[count]).mean())
-    index = 1 / excess if excess > 0 else np.inf
-    return index, index / count**0.5
+    return dependence(x[:, None], y[:, None]) or heavy_tails(x[:, None], y[:, None])
 
 
 def _bootstrapped(order: Array, gaps: Array, heights: Array, n: int, rng: Rng) -> Array:
