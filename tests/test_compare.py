@@ -57,6 +57,20 @@ class TestFeatures:
         there = wdist.two_sample_test(x, y, "wasserstein", 4999).pvalue
         assert compare(x, y, permutations=4999).features[0].pvalue == pytest.approx(there, abs=0.03)
 
+    def test_one_feature_of_wild_tails_hides_no_other(self, rng):
+        x, y = rng.standard_normal((60, 3)), rng.standard_normal((50, 3)) + np.eye(3)[0]
+        x[:, 2], y[:, 2] = (1e6 * rng.standard_cauchy(n) for n in (60, 50))
+        found = {one.name: one.pvalue for one in compare(x, y).features}
+        assert found["x0"] <= 0.01 < 0.05 < min(found["x1"], found["x2"])
+
+    def test_far_units_and_copies(self, moved):
+        near = compare(*moved)
+        far = compare(*(2.0**900 * side for side in moved))
+        assert [(one.name, one.pvalue) for one in far.features] == [
+            (one.name, one.pvalue) for one in near.features
+        ]
+        assert "Row i of a goes with row i of b" in compare(moved[0], moved[0] * 1.01, permutations=9).message
+
     def test_constant_features_and_names(self, rng):
         frame = pd.DataFrame({"age": np.ones(30), "dose": rng.standard_normal(30)})
         found = compare(frame, frame.assign(dose=frame.dose + 3))

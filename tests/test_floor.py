@@ -72,6 +72,25 @@ def test_weights_make_a_sample_smaller(rng):
     assert sampling_floor(x, x, weights_a=w).a > 1.5 * sampling_floor(x, x).a
 
 
+@pytest.mark.parametrize(("d", "p"), [(1, 1), (1, 2), (3, 1)])
+def test_points_without_mass_count_for_nothing(d, p, rng):
+    x, y = rng.standard_normal((40, d)), rng.standard_normal((40, d))
+    w = np.r_[np.full(8, 1 / 8), np.zeros(32)]
+    for seed in range(5):
+        floor = sampling_floor(x, y, p=p, weights_a=w, seed=seed)
+        assert floor == sampling_floor(x[:8], y, p=p, seed=seed)
+
+
+def test_metric_and_normalised_weights(rng):
+    x, y, w = rng.standard_normal((40, 3)), rng.standard_normal((40, 3)), rng.random(40)
+    floor = sampling_floor(x, y, metric="cityblock", weights_a=w, normalize_weights=True)
+    est = wdist.estimate(
+        x, y + 9, metric="cityblock", weights_a=w, normalize_weights=True, floor=True, method="discrete"
+    )
+    assert floor.a == pytest.approx(est.floor.a, rel=0.1)
+    assert floor.a > 1.2 * sampling_floor(x, y, weights_a=w / w.sum()).a
+
+
 def test_unit_and_seed(rng):
     x, y = rng.standard_normal((80, 3)), rng.standard_normal((90, 3))
     assert sampling_floor(1000 * x, 1000 * y).a == pytest.approx(1000 * sampling_floor(x, y).a, rel=1e-9)

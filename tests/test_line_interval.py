@@ -54,6 +54,20 @@ class TestParts:
         assert found.radius == pytest.approx(np.quantile(excesses, 0.9), rel=0.08)
         assert found.low == pytest.approx(found.plug_in - found.radius)
 
+    def test_where_the_samples_agree_by_chance_the_laws_may_differ(self, rng):
+        """Coins with as many heads: no distance, but an error of one."""
+        coins = np.repeat([0.0, 1.0], 25)
+        found = line_interval(coins, rng.permutation(coins), 0.95, as_rng(0))
+        assert found.plug_in == found.low == 0
+        assert found.standard_error == pytest.approx(np.sqrt(2) * stats.sem(coins))
+        three = np.repeat(
+            [0.0, 1.0, 3.0], [20, 10, 20]
+        )  # heads of the last gap agree, those of the first do not
+        found = line_interval(three, np.repeat([0.0, 1.0, 3.0], [15, 15, 20]), 0.95, as_rng(0))
+        assert found.standard_error == pytest.approx(
+            np.hypot(stats.sem(three), stats.sem(np.repeat([0.0, 1.0, 3.0], [15, 15, 20])))
+        )
+
     def test_where_relabelled_rows_reach_the_distance_the_lower_end_is_zero(self, monkeypatch, rng):
         x, y = rng.standard_normal(60), rng.standard_normal(60) + 2
         assert line_interval(x, y, 0.95, as_rng(0)).low > 0
@@ -117,6 +131,24 @@ class TestEstimate:
         assert laws(y, x).upper == pytest.approx(est.upper, rel=1e-9)
         assert laws(x, y).interval == est.interval
         assert laws(x, y, seed=1).lower != est.lower
+
+    def test_far_units(self, rng):
+        x, y = rng.standard_normal(60), rng.standard_normal(70) + 1
+        near = laws(x, y)
+        for unit in (2.0**-900, 2.0**900):
+            far = laws(unit * x, unit * y)
+            assert [unit * one for one in (near.lower, near.value, near.upper)] == [
+                far.lower,
+                far.value,
+                far.upper,
+            ]
+
+    def test_rows_that_go_together_are_said(self, rng):
+        x = rng.standard_normal(60)
+        assert "samples: here it is too wide." in laws(x, x + 0.1 * rng.standard_normal(60)).message
+        assert "samples: here it is too narrow." in laws(x, -x).message
+        assert "20 rows occur in a and in b" in laws(x, np.r_[rng.standard_normal(41), x[:20]]).message
+        assert "rows occur" not in laws(np.round(x, 1), np.round(rng.standard_normal(60), 1)).message
 
     def test_a_higher_level_is_wider(self, rng):
         x, y = rng.standard_normal(60), rng.standard_normal(70) + 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from wdist.costs import Metric
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods import Discrete, Line
@@ -36,6 +37,8 @@ def sampling_floor(
     p: float = 1,
     weights_a: Any = None,
     weights_b: Any = None,
+    normalize_weights: bool = False,
+    metric: Metric = "euclidean",
     shuffles: int = 3,
     seed: Seed = 0,
 ) -> Floor:
@@ -53,7 +56,9 @@ def sampling_floor(
         p: Order, finite.
         weights_a: Masses (n,), summing to one; None for equal ones. The sample's size is then taken as 1/Σw².
         weights_b: Masses (m,).
-        shuffles: Random halvings to average over.
+        normalize_weights: Divide weights by their sum.
+        metric: Ground metric, as in `estimate`.
+        shuffles: Random halvings to average over; the closed form needs none.
         seed: As in `estimate`.
 
     Raises:
@@ -66,7 +71,10 @@ def sampling_floor(
     """
     check_whole("shuffles", shuffles)
     rng = as_rng(seed)
-    return floor_of(ask(a, b, p=p, weights_a=weights_a, weights_b=weights_b, rng=rng), rng, shuffles)
+    question = ask(
+        a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric, rng=rng
+    )  # fmt: skip
+    return floor_of(question, rng, shuffles)
 
 
 def floor_of(question: Question, rng: Rng, shuffles: int = 3) -> Floor:
@@ -79,11 +87,11 @@ def floor_of(question: Question, rng: Rng, shuffles: int = 3) -> Floor:
         raise InputError("the sampling floor is of two given samples; draw from the source first")
     if question.p == float("inf"):
         raise InputError("p is inf; the sampling floor is for finite p")
-    pair = question.samples
+    pair = tuple(_massive(s) for s in question.samples)
     effective = 2 / sum(1 / _size(s) for s in pair)
     floors = []
-    for s, name in zip(pair, "ab", strict=True):
-        _check_rows(s, name)
+    for s, given, name in zip(pair, question.samples, "ab", strict=True):
+        _check_rows(given, name)
         if question.dim == 1 and question.p == 1 and isinstance(question.metric, str):
             floors.append(_on_the_line(s, effective))
         else:
@@ -94,6 +102,11 @@ def floor_of(question: Question, rng: Rng, shuffles: int = 3) -> Floor:
 def _size(s: Samples) -> float:
     """Number of equal points that would be as noisy: n for uniform weights."""
     return float(1 / s.weights.square().sum())
+
+
+def _massive(s: Samples) -> Samples:
+    """Leave out points without mass, of which a half could consist."""
+    return s if s.uniform or bool(s.weights.all()) else _part(s, s.weights.nonzero()[:, 0])
 
 
 def _check_rows(s: Samples, name: str) -> None:

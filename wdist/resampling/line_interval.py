@@ -86,6 +86,11 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
         True
     """
     points = np.concatenate([x, y]).astype(np.float64)
+    unit = float(
+        np.ldexp(1.0, np.frexp(points.max() - points.min())[1] - 1)
+    )  # a power of two, which rounds nothing
+    points /= unit
+    x, y = points[: len(x)], points[len(x) :]
     order = np.argsort(points, kind="stable")
     gaps = np.diff(points[order])
     of_x = order < len(x)
@@ -93,7 +98,7 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
     heights[np.abs(heights) < 1e-12] = 0.0  # whole multiples of 1/(nm), but for rounding
     plug_in = float(np.abs(heights) @ gaps)
     influence = np.empty(len(points))
-    influence[order] = np.concatenate([[0.0], -np.cumsum(np.sign(heights) * gaps)])
+    influence[order] = np.concatenate([[0.0], -np.cumsum(_signs(heights) * gaps)])
     variances = [float(part.var(ddof=1)) / len(part) for part in np.split(influence, [len(x)])]
     error = sum(variances) ** 0.5
     freedom = min(len(x), len(y)) - 1
@@ -106,7 +111,16 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
     if low > 0 and _pvalue(points, len(x), plug_in, len(excesses), rng) > 1 - confidence:
         low = 0.0
     guess = min(max(_debiased(x, y, rng), low), high)
-    return LineInterval(plug_in, low, high, plug_in + reach_one_sided, guess, radius, error, len(excesses))
+    found = plug_in, low, high, plug_in + reach_one_sided, guess, radius, error
+    return LineInterval(*(unit * figure for figure in found), resamples=len(excesses))
+
+
+def _signs(heights: Array) -> Array:
+    """Signs of F − G; where the samples happen to agree, that of the gap before: the laws need not agree there."""
+    told = heights != 0
+    last = np.maximum.accumulate(np.where(told, np.arange(len(heights)), -1))
+    signs: Array = np.where(last >= 0, np.sign(heights[last]), np.sign(heights[np.argmax(told)]) or 1.0)
+    return signs
 
 
 def refusal(x: Array, y: Array) -> str | None:
