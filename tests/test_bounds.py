@@ -105,6 +105,15 @@ class TestLower:
             assert (found.bound, found.upper) == (Bound.LOWER, None)
             assert found.lower == found.value == pytest.approx(5, rel=1e-9)
 
+    def test_never_above_the_upper_bound_nor_above_nothing(self):
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            x, y = rng.standard_normal((12, 3)), rng.standard_normal((12, 3))
+            exact = wdist.estimate(x, y, method="discrete").detail
+            found = bounds(x, y, potential=exact.potential_b, plan=exact.plan)
+            assert found.lower <= found.upper
+            assert bounds(x, x, potential=rng.standard_normal(12)).lower == 0
+
     def test_tensors_in_tensors_out(self, rng):
         x, y = (torch.as_tensor(rng.standard_normal((20, 2))) for _ in range(2))
         net = torch.nn.utils.skip_init(torch.nn.Linear, 2, 1)
@@ -170,6 +179,19 @@ class TestUpper:
         )
         assert bounds(x, y, p=2, plan="sliced").upper == pytest.approx(
             wdist.estimate(x, y, p=2).value, rel=1e-9
+        )
+
+    def test_sliced_looks_along_the_means_and_the_widest_axes(self, rng):
+        x = rng.standard_normal((40, 30))
+        x[:, 7] *= 100  # hardly met by random directions
+        y = rng.permutation(x * (1 + 2 * np.eye(30)[7]))
+        exact = wdist.estimate(x, y).value
+        assert bounds(x, y, plan="sliced").upper < 1.05 * exact
+        z = rng.standard_normal((40, 30)) * 1e-3
+        towards = rng.standard_normal((40, 1)) * 1e-2 + 1  # how far each of b goes, along one line
+        away = z + 10 * towards * np.ones(30)
+        assert bounds(z, away, p=2, plan="sliced").upper == pytest.approx(
+            wdist.estimate(z, away, p=2).value, rel=1e-4
         )
 
     def test_a_metric_of_ones_own(self, rng):

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from scipy.spatial.distance import cdist
 from typer.testing import CliRunner
 
 import wdist
 from wdist import InputError, compare
 from wdist.cli import app
-from wdist.inference.witness import witness_region
+from wdist.inference.witness import _score, witness_region
 from wdist.plots import draw_features, new_figure
 from wdist.rng import as_rng
 
@@ -90,6 +91,14 @@ class TestRegion:
         assert region.interval_a.low == pytest.approx(low)
         assert region.share_a > region.share_b + 0.5
         assert moved[0][region.rows_a, 2].mean() < moved[1][region.rows_b, 2].mean()
+
+    def test_scores_of_the_rows_that_chose_leave_out_themselves(self, rng):
+        x, y, z = rng.standard_normal((7, 2)), rng.standard_normal((5, 2)), rng.standard_normal((3, 2))
+        gaps = cdist(x, x).sum(axis=1) / 6
+        tensors = torch.as_tensor(x), torch.as_tensor(y)
+        np.testing.assert_allclose(_score(tensors[0], *tensors, own=0), cdist(x, y).mean(axis=1) - gaps)
+        expected = cdist(z, y).mean(axis=1) - cdist(z, x).mean(axis=1)
+        np.testing.assert_allclose(_score(torch.as_tensor(z), *tensors), expected)
 
     def test_without_a_difference_it_is_no_more_than_chance(self):
         p = []
