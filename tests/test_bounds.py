@@ -181,18 +181,13 @@ class TestUpper:
             wdist.estimate(x, y, p=2).value, rel=1e-9
         )
 
-    def test_sliced_looks_along_the_means_and_the_widest_axes(self, rng):
+    def test_sliced_looks_along_the_widest_axes(self, rng):
+        """Hardly met by random directions of 30; sorted along it, the plan is optimal."""
         x = rng.standard_normal((40, 30))
-        x[:, 7] *= 100  # hardly met by random directions
+        x[:, 7] *= 4
+        x -= x.mean(axis=0)  # so that the means tell nothing
         y = rng.permutation(x * (1 + 2 * np.eye(30)[7]))
-        exact = wdist.estimate(x, y).value
-        assert bounds(x, y, plan="sliced").upper < 1.05 * exact
-        z = rng.standard_normal((40, 30)) * 1e-3
-        towards = rng.standard_normal((40, 1)) * 1e-2 + 1  # how far each of b goes, along one line
-        away = z + 10 * towards * np.ones(30)
-        assert bounds(z, away, p=2, plan="sliced").upper == pytest.approx(
-            wdist.estimate(z, away, p=2).value, rel=1e-4
-        )
+        assert bounds(x, y, plan="sliced").upper == pytest.approx(wdist.estimate(x, y).value, rel=1e-9)
 
     def test_a_metric_of_ones_own(self, rng):
         def taxi(x, y):
