@@ -217,6 +217,11 @@ class TestWatch:
             watch = watch.after(normal(rng, 20))
             sizes.append(len(watch.pool))
         assert sizes == [420, 430, 430]
+        monkeypatch.setattr("wdist.inference.watch.MOST_ROWS", 210)
+        newest = normal(rng, 20)
+        held = np.isin(Watch(reference).after(newest).pool[:, 0].numpy(), newest[:, 0])
+        assert len(held) == 210
+        assert 3 <= held.sum() <= 17  # of all rows a random half
 
     def test_an_alarm_stays_one(self, reference, rng):
         watch = Watch(reference, peak=200.0).after(normal(rng, 20))
