@@ -70,26 +70,27 @@ class TestParts:
 
     def test_where_relabelled_rows_reach_the_distance_the_lower_end_is_zero(self, monkeypatch, rng):
         x, y = rng.standard_normal(60), rng.standard_normal(60) + 2
-        assert line_interval(x, y, 0.95, as_rng(0)).low > 0
-        monkeypatch.setattr("wdist.resampling.line_interval._pvalue", lambda *_: 0.051)
-        assert line_interval(x, y, 0.95, as_rng(0)).low == 0
+        for reached, kept in ((49, True), (50, False)):  # besides the observed labels, of 1000
+            areas = np.r_[1.0, np.ones(reached), np.zeros(999 - reached)]
+            monkeypatch.setattr("wdist.resampling.line_interval._relabelled", lambda *_, areas=areas: areas)
+            assert (line_interval(x, y, 0.95, as_rng(0)).low > 0) is kept
 
-    def test_that_p_value_is_the_tests(self, rng):
-        from wdist.resampling.line_interval import _pvalue
+    def test_labels_are_exchanged_as_by_the_test(self, rng):
+        from wdist.resampling.line_interval import _relabelled
 
         x, y = rng.standard_normal(60), rng.standard_normal(50) + 0.4
-        plug_in = stats.wasserstein_distance(x, y)
-        there = wdist.two_sample_test(x, y, "wasserstein", 1999).pvalue
-        assert _pvalue(np.r_[x, y], 60, plug_in, 1999, as_rng(5)) == pytest.approx(there, abs=0.02)
-        assert _pvalue(np.r_[x, y + 9], 60, 9.0, 99, as_rng(5)) == 1 / 100  # the observed labels count
-        coins = np.repeat([0.1, 0.3, 0.1, 0.3], [9, 11, 6, 4])
-        distance = stats.wasserstein_distance(coins[:20], coins[20:])
-        labelled = [
-            abs(np.mean(p[:20]) - np.mean(p[20:])) for p in (rng.permutation(coins) for _ in range(2000))
-        ]
-        share = np.mean(np.array(labelled) >= distance - 1e-9)
-        assert _pvalue(coins, 20, distance, 1999, as_rng(5)) == pytest.approx(share, abs=0.03)
-        assert _pvalue(np.repeat([0.1, 0.3, 0.1, 0.3], [10, 10, 5, 5]), 20, 0.0, 99, as_rng(5)) == 1
+        areas = _relabelled(np.r_[x, y], 60, as_rng(5))
+        assert areas[0] == pytest.approx(stats.wasserstein_distance(x, y))
+        there = wdist.two_sample_test(x, y, "wasserstein")
+        assert np.mean(areas[1:]) == pytest.approx(there.floor, rel=0.05)
+        assert np.mean(areas >= areas[0]) == pytest.approx(there.pvalue, abs=0.02)
+
+    def test_ties_count_as_reaching_the_distance(self):
+        """Heads 12 of 20 and 8 of 20: so many or more on either side in 34 % of relabellings, more in 11 %."""
+        x, y = np.repeat([0.0, 0.3], [8, 12]), np.repeat([0.0, 0.3], [12, 8])
+        assert stats.hypergeom(40, 20, 20).sf(11) * 2 == pytest.approx(0.343, abs=0.001)
+        assert line_interval(x, y, 0.67, as_rng(0)).low == 0  # though its radius is below the distance
+        assert line_interval(x, y, 0.67, as_rng(0)).radius < 0.059
 
     @pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
     def test_the_guess_has_less_bias_than_the_plug_in(self, shift):

@@ -16,6 +16,7 @@ from numba import njit
 from scipy.special import stdtrit
 
 from wdist.plans.line import line_distance
+from wdist.resampling.cells import Cells
 from wdist.resampling.exchange import exchange
 from wdist.resampling.serial import serial_dependence
 from wdist.resampling.statistics import StraightLine
@@ -26,9 +27,9 @@ __all__ = ["WORKING_BYTES", "Array", "LineInterval", "line_interval", "refusal",
 Array = np.ndarray[Any, Any]
 
 FEWEST_ROWS = 20
-FEWEST_RESAMPLES, MOST_RESAMPLES = 199, 999
-DRAWS = 40_000_000
-"""Redrawn rows in all, beyond which there are fewer resamples: some seconds."""
+RESAMPLES = 999
+ROW_BY_ROW = 40_000
+"""Rows of both sides up to which each is drawn; beyond, cells of them are (`cells.py`)."""
 BATCH = 4_000_000
 WORKING_BYTES = 128 * 2**20
 """Of a batch of redrawn rows or labels, whatever the samples."""
@@ -105,14 +106,19 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
     reach, reach_one_sided = (
         error * float(stdtrit(freedom, level)) for level in ((1 + confidence) / 2, confidence)
     )
-    excesses = _bootstrapped(order, gaps, heights, len(x), rng)
-    radius = float(np.quantile(excesses, confidence, method="higher"))
+    cells = Cells.of(of_x, gaps) if len(points) > ROW_BY_ROW else None
+    if cells is None:
+        excesses, slack = _bootstrapped(order, gaps, heights, len(x), rng), 0.0
+    else:
+        excesses, slack = cells.excesses(RESAMPLES, rng), cells.slack
+    radius = float(np.quantile(excesses, confidence, method="higher")) + slack
     low, high = max(0.0, plug_in - radius), plug_in + reach
-    if low > 0 and _pvalue(points, len(x), plug_in, len(excesses), rng) > 1 - confidence:
-        low = 0.0
+    if low > 0:
+        areas = cells.relabelled(RESAMPLES, rng) if cells else _relabelled(points, len(x), rng)
+        low *= float((areas >= areas[0] * (1 - TIE)).mean() <= 1 - confidence)
     guess = min(max(_debiased(x, y, rng), low), high)
     found = plug_in, low, high, plug_in + reach_one_sided, guess, radius, error
-    return LineInterval(*(unit * figure for figure in found), resamples=len(excesses))
+    return LineInterval(*(unit * figure for figure in found), resamples=RESAMPLES)
 
 
 def _signs(heights: Array) -> Array:
@@ -163,24 +169,22 @@ def tail_index(points: Array) -> tuple[float, float]:
 def _bootstrapped(order: Array, gaps: Array, heights: Array, n: int, rng: Rng) -> Array:
     """T of every resample: (resamples,)."""
     total = len(order)
-    resamples = int(np.clip(DRAWS // total, FEWEST_RESAMPLES, MOST_RESAMPLES))
     place = np.empty(total, dtype=np.int64)
     place[order] = np.arange(total)  # of each row in the order of all
     step = max(1, BATCH // total)
     parts = []
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
+    for start in range(0, RESAMPLES, step):
+        count = min(step, RESAMPLES - start)
         drawn = [rng.numpy.integers(k, size=(count, k)) for k in (n, total - n)]
         parts.append(_excesses(place[:n], place[n:], drawn[0], drawn[1], gaps, heights))
     return np.concatenate(parts)
 
 
-def _pvalue(points: Array, n: int, plug_in: float, permutations: int, rng: Rng) -> float:
-    """Share of relabellings, the observed one too, whose W1 reaches the observed one."""
+def _relabelled(points: Array, n: int, rng: Rng) -> Array:
+    """W1 between the first n points and the rest, and between as many of all at random: (1 + resamples,)."""
     areas = StraightLine().prepare(torch.as_tensor(points)[:, None], rng)
-    batches = exchange(n, len(points) - n).batches(permutations, rng)
-    reached = sum(int((areas(labels) >= plug_in * (1 - TIE)).sum()) for labels in batches)
-    return reached / (1 + permutations)
+    batches = exchange(n, len(points) - n).batches(RESAMPLES, rng)
+    return np.concatenate([areas(labels) for labels in batches])
 
 
 def _debiased(x: Array, y: Array, rng: Rng) -> float:
