@@ -200,6 +200,29 @@ class TestUpper:
                 bounds(x, y, plan=plan, metric="cityblock").upper
             )
 
+    @pytest.mark.parametrize("far", [1e9, 1e200])
+    @pytest.mark.parametrize("p", [1, 2])
+    def test_points_without_mass_may_be_anywhere(self, far, p, rng):
+        """They set no unit: exact, certified and Gaussian answers are those without them."""
+        x, y = rng.standard_normal((12, 2)), rng.standard_normal((15, 2)) + 1
+        beyond = np.r_[x, [[far, 0.0]]], np.r_[[[0.0, -far]], y]
+        weights = {"weights_a": np.r_[np.full(12, 1 / 12), 0], "weights_b": np.r_[0, np.full(15, 1 / 15)]}
+        exact = wdist.estimate(x, y, p=p).value
+        for method in ("exact", "sinkhorn", "sliced", *(["gaussian"] if p == 2 else [])):
+            near = wdist.estimate(x, y, p=p, method=method).value
+            assert wdist.estimate(*beyond, p=p, method=method, **weights).value == pytest.approx(
+                near, rel=1e-2
+            )
+        assert wdist.estimate(*beyond, p=p, method="exact", **weights).value == pytest.approx(
+            exact, rel=1e-12
+        )
+        for options in ({"plan": "greedy", "potential": lambda z: z[:, 0]}, {"plan": "sliced"}, {}):
+            near, found = bounds(x, y, p=p, **options), bounds(*beyond, p=p, **options, **weights)
+            assert found.upper == pytest.approx(near.upper, rel=0.3)
+            assert exact <= found.upper * (1 + 1e-12)
+            if near.lower is not None:
+                assert 0.5 * near.lower < found.lower <= exact
+
     def test_far_units(self, rng):
         x, y = rng.standard_normal((12, 2)), rng.standard_normal((15, 2))
         near = bounds(x, y, p=3, potential=lambda z: z[:, 0], plan="greedy")

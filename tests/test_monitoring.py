@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -257,6 +258,19 @@ class TestFiles:
             reference.save(path)
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_columns_and_numpys_numbers_are_kept(self, tmp_path, rng):
+        frame = pd.DataFrame(normal(rng, 100), columns=list("uvw"))
+        one = Reference(frame, false_alarms=np.float32(0.125), seed=np.int64(3))
+        one.save(tmp_path / "r")
+        Watch(one, np.float32(0.25)).after(frame[:9]).save(tmp_path / "w")
+        there = Reference.load(tmp_path / "r"), Watch.load(tmp_path / "w").reference, one
+        for each in there:
+            with pytest.raises(
+                wdist.InputError, match=r"reference has the columns u, v, w and batch the same in anot"
+            ):
+                each.score(frame[:9][["v", "u", "w"]])
+            assert each.score(frame[:9]) == one.score(frame[:9].to_numpy())
 
     def test_other_files_are_refused(self, reference, tmp_path):
         path = tmp_path / "x"

@@ -169,7 +169,7 @@ def _between_parts(
     for order in orders:
         for start in range(0, len(order) - 2 * size + 1, 2 * size):
             rows = torch.as_tensor(order[start : start + 2 * size], device=s.points.device)
-            pair = [_part(s, part) for part in rows.split(size)]
+            pair = [_part(s, part) for part in (rows[:size], rows[size:])]
             asked = dataclasses.replace(question, a=pair[0], b=pair[1])
             distances.append(method.estimate(asked, rng).value)
             sizes.append(2 / sum(1 / _size(part) for part in pair))

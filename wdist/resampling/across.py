@@ -111,5 +111,4 @@ def pairing(x: Array, y: Array) -> float:
 def _ordered(points: Array) -> Array:
     """Which coordinates only rise, only fall or stay: (d,)."""
     steps = np.diff(points, axis=0)
-    ordered: Array = (steps >= 0).all(axis=0) | (steps <= 0).all(axis=0)
-    return ordered
+    return np.logical_or((steps >= 0).all(axis=0), (steps <= 0).all(axis=0))

@@ -117,8 +117,10 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
         areas = cells.relabelled(RESAMPLES, rng) if cells else _relabelled(points, len(x), rng)
         low *= float((areas >= areas[0] * (1 - TIE)).mean() <= 1 - confidence)
     guess = min(max(_debiased(x, y, rng), low), high)
-    found = plug_in, low, high, plug_in + reach_one_sided, guess, radius, error
-    return LineInterval(*(unit * figure for figure in found), resamples=RESAMPLES)
+    return LineInterval(
+        unit * plug_in, unit * low, unit * high, unit * (plug_in + reach_one_sided), unit * guess, unit * radius,
+        unit * error, RESAMPLES,
+    )  # fmt: skip
 
 
 def _signs(heights: Array) -> Array:
