@@ -374,6 +374,10 @@ class TestWords:
         assert (
             "Row i" not in two_sample_test(np.sort(x[:, 0]), np.sort(x[:, 1])).message
         )  # order means nothing
+        x = rng.standard_normal(5000)
+        assert (
+            "Row i" not in two_sample_test(x, 0.1 * x + rng.standard_normal(5000), permutations=2).message
+        )  # slight
         wide = rng.standard_normal((30, 50))
         assert "Row i" in two_sample_test(wide, wide + 0.1, permutations=9).message
         assert two_sample_test(wide, rng.standard_normal((30, 50)), permutations=9).message == ""
