@@ -38,7 +38,8 @@ def test_floors(cell):
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", picked("score") + picked("watch"), ids=lambda cell: cell.key)
 def test_false_alarms(cell):
-    assert max(measure(cell, 0.25)["figures"].values()) <= (0.25 if cell.group == "score" else 0.12)
+    figures = measure(cell, 0.25)["figures"]  # 25 references with 20 batches each, or 50 streams
+    assert figures["alarms" if cell.group == "score" else "ever"] <= 0.1
 
 
 def test_refusals_are_counted():

@@ -162,7 +162,7 @@ def two_sample_test(
             "radial" in two dimensions and where rows are too many for "energy", else "energy" and "radial".
         permutations: Random relabellings.
         groups: (groups_a, groups_b), a stratum for every row: rows change sides only within theirs, so that samples may
-            differ in how often each stratum occurs.
+            differ in how often each stratum occurs. (range(n), range(n)) is for pairs: row i of a and of b of one case.
         blocks: Rows a block, for rows in order of time, or (blocks_a, blocks_b), a block for every row: blocks
             change sides whole. `blocks=1` says that rows are exchangeable whatever their order tells.
         seed: As in `estimate`.
