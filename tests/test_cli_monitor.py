@@ -109,6 +109,12 @@ def test_a_stream_goes_on_where_it_stopped(files):
     assert "parts holds a watch, not a reference" in refusal("parts mon.npy")
 
 
+def test_a_stream_alarms_by_its_evidence_not_by_a_batch():
+    found = told("train.npy far.npy --watch state")
+    assert found["batches"][0]["alarm"]
+    assert (found["alarm"], found["watch"]["alarm"]) == (False, False)
+
+
 def test_a_bad_batch_leaves_the_state_as_it_was():
     told("train.npy mon.npy --watch state")
     np.save("few.npy", np.zeros((3, 2)))

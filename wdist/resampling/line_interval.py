@@ -36,7 +36,7 @@ WORKING_BYTES = 128 * 2**20
 HALVINGS = 10
 FINITE_VARIANCE, PLAIN = 2.0, 2.5
 """Tail index below which the variance is infinite, and standard errors by which it has to be: so that lognormal
-samples of 200 and t3 ones of 50 pass, and Cauchy's of 1000 do not (1, 0 and 97 % are refused)."""
+samples of 200 and t3 ones of 50 pass, and Cauchy's of 1000 do not (docs/benchmarks.md counts them)."""
 TIE = 1e-9
 """Areas of the same rows round apart by less."""
 
