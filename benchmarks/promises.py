@@ -14,9 +14,12 @@ COVERAGES = ("lower", "upper", "interval")
 
 RULES: dict[str, Callable[[dict[str, float]], bool]] = {
     "interval": lambda f: f["coverage"] >= 0.92 and f["width over band"] <= 1.05,
+    "refusal": lambda f: abs(f["refused"] - f["to be refused"]) <= 0.15,
     "size": lambda f: 0.03 <= f["rejected"] <= 0.07,
     "power": lambda f: f["auto"] >= max(f.values()) - 0.05,
     "floor": lambda f: all(abs(f[side] - 1) <= 0.1 for side in "ab"),
+    "score": lambda f: f["alarms"] <= 0.065,
+    "watch": lambda f: f["ever"] <= 0.08,
     "time": lambda f: f["wall seconds"] <= 2,
     "bounds": lambda f: min(f[name] for name in COVERAGES if name in f) >= 0.93,
     "finite": lambda f: min(f[name] for name in COVERAGES if name in f) >= 0.95,

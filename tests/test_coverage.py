@@ -36,6 +36,20 @@ def test_floors(cell):
     assert (found["a"], found["b"]) == pytest.approx((1, 1), abs=0.12)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", picked("score") + picked("watch"), ids=lambda cell: cell.key)
+def test_false_alarms(cell):
+    figures = measure(cell, 0.25)["figures"]  # 25 references with 20 batches each, or 50 streams
+    assert figures["alarms" if cell.group == "score" else "ever"] <= 0.1
+
+
+def test_refusals_are_counted():
+    found = [measure(cell, 0.1)["figures"] for cell in picked("refusal", n=1000)]
+    assert [figures["to be refused"] for figures in found] == [1, 0]
+    assert found[0]["refused"] >= 0.9
+    assert found[1]["refused"] <= 0.05
+
+
 def test_the_time_of_a_test():
     assert measure(*picked("time"), 0.1)["figures"]["CPU seconds"] < 2
 
@@ -112,6 +126,12 @@ def test_a_cell_draws_the_same_pairs_again_and_counts_them():
         ("interval", {"coverage": 0.92, "width over band": 1.05}, True),
         ("interval", {"coverage": 0.91, "width over band": 1.0}, False),
         ("interval", {"coverage": 0.95, "width over band": 1.06}, False),
+        ("refusal", {"refused": 0.1, "to be refused": 0.0}, True),
+        ("refusal", {"refused": 0.8, "to be refused": 1.0}, False),
+        ("score", {"alarms": 0.06}, True),
+        ("score", {"alarms": 0.07}, False),
+        ("watch", {"ever": 0.05}, True),
+        ("watch", {"ever": 0.1}, False),
         ("size", {"rejected": 0.05}, True),
         ("size", {"rejected": 0.08}, False),
         ("size", {"rejected": 0.01}, False),

@@ -13,8 +13,9 @@ from wdist import Bound, Population, Target
 from wdist.cli import app
 from wdist.methods.population import _debiased
 from wdist.question import ask
+from wdist.resampling.across import pairing
 from wdist.resampling.box import Box
-from wdist.resampling.premises import copies, paired_dependence, tail_index
+from wdist.resampling.premises import copies, tail_index
 from wdist.resampling.two_folds import student_lower, two_fold_readings
 from wdist.rng import as_rng
 
@@ -262,13 +263,11 @@ class TestPremises:
         """The spread by simulation, for coordinates that go together, fewer and more than rows."""
         for d in (2, 90):
             x, y = (z + z[:, :1] for z in rng.standard_normal((2, 60, d)))
-            found = paired_dependence(x, y)
-            shuffled = [paired_dependence(x, rng.permutation(y)) for _ in range(300)]
-            spread = np.sqrt(np.mean([one.correlation**2 for one in shuffled]))
-            assert found.correlation / found.errors == pytest.approx(spread, rel=0.15)
-        assert not paired_dependence(x, y[:59]).plain
-        assert not paired_dependence(np.sort(x, axis=0), np.sort(y, axis=0)).plain
-        assert paired_dependence(x, -x).plain
+            assert pairing(x, y) != 0
+            assert sum(pairing(x, rng.permutation(y)) != 0 for _ in range(300)) < 5
+        assert pairing(x, y[:59]) == 0
+        assert pairing(np.sort(x, axis=0), np.sort(y, axis=0)) == 0
+        assert pairing(x, -x) == -1
 
     def test_copies(self):
         rows = np.arange(40.0).reshape(20, 2)

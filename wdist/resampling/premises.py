@@ -6,15 +6,14 @@ Each is refused only where chance does not explain it. Copies of rows are told, 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
-from wdist.resampling.serial import FEWEST_ROWS, Serial, serial_dependence
+from wdist.resampling.across import pairing
+from wdist.resampling.serial import serial_dependence
 
-__all__ = ["copies", "dependence", "heavy_tails", "paired_dependence", "tail_index"]
+__all__ = ["copies", "dependence", "heavy_tails", "tail_index"]
 
 Array = np.ndarray[Any, Any]
 
@@ -33,10 +32,9 @@ def dependence(x: Array, y: Array) -> str | None:
                 "neighbours), and an interval needs independent ones; thin them out, or shuffle them if their order "
                 "means nothing"
             )
-    pairs = paired_dependence(x, y)
-    if pairs.plain:
+    if correlation := pairing(x, y):
         return (
-            f"rows of a and b are paired (rank correlation {pairs.correlation:.2f} between rows of one number), and an "
+            f"rows of a and b are paired (rank correlation {abs(correlation):.2f} between rows of one number), and an "
             "interval needs independent samples; keep one row of each pair, or shuffle b if its order means nothing"
         )
     return None
@@ -72,34 +70,6 @@ def tail_index(points: Array) -> tuple[float, float]:
     excess = float(np.log(sizes[:count] / sizes[count]).mean())
     index = 1 / excess if excess > 0 else np.inf
     return index, index / count**0.5
-
-
-def paired_dependence(x: Array, y: Array) -> Serial:
-    """Rank correlation between rows of one number in x (n, d) and y (n, d), against its spread were they shuffled.
-
-    Σ_i ⟨z_i, w_i⟩ / √(Σ|z_i|² Σ|w_i|²) for centred ranks z and w; shuffled, its variance is that of a linear
-    permutation statistic, ‖Z Wᵀ‖²/(n − 1) over the same product. Coordinates that only rise or fall tell nothing.
-
-    Example:
-        >>> g = np.random.default_rng(0)
-        >>> before, change = g.normal(size=(2, 100, 3))
-        >>> paired_dependence(before, before + change).plain, paired_dependence(before, change).plain
-        (True, False)
-    """
-    n = len(x)
-    if n != len(y) or n < FEWEST_ROWS:
-        return Serial(0.0, 0.0)
-    steps = np.diff(x, axis=0), np.diff(y, axis=0)
-    told = [~((s >= 0).all(axis=0) | (s <= 0).all(axis=0)) for s in steps]
-    both = told[0] & told[1]
-    if not both.any():
-        return Serial(0.0, 0.0)
-    z, w = (rankdata(points[:, both], axis=0) - (n + 1) / 2 for points in (x, y))
-    size = float(np.sqrt(np.square(z).sum() * np.square(w).sum()))
-    products = (z.T @ z) * (w.T @ w) if z.shape[1] <= n else np.square(z @ w.T)  # of one sum, the smaller
-    spread = float(products.sum())
-    correlation = float((z * w).sum()) / size
-    return Serial(abs(correlation), abs(correlation) * size / math.sqrt(spread / (n - 1)))
 
 
 def copies(x: Array, y: Array) -> str:

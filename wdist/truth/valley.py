@@ -50,7 +50,9 @@ class Valleys:
 
     def sink(self, x: Tensor) -> Tensor:
         """Move points straight towards their floors: T(x), (n, d) -> (n, d)."""
-        return torch.cat([rows - (1 - self.kept) * self._fall(rows) for rows in torch.split(x, self._chunk())])
+        return torch.cat(
+            [rows - (1 - self.kept) * self._fall(rows) for rows in torch.split(x, self._chunk())]
+        )
 
     def depth(self, x: Tensor) -> Tensor:
         """How far T moves each point: (n, d) -> (n,)."""
