@@ -264,7 +264,8 @@ def global_draws(text):
         called = getattr(node.func, "attr", "")  # of any object, whatever stands before the dot
         if called in IN_PLACE_DRAWS and "generator" not in given:
             found.append((node.lineno, called))
-        if called == "multinomial" and not of_torch and "generator" not in given:
+        of_a_generator = name.endswith(".numpy.multinomial")  # Rng.numpy
+        if called == "multinomial" and not (of_torch or of_a_generator) and "generator" not in given:
             found.append((node.lineno, called))
         if called == "rvs" and "random_state" not in given:
             found.append((node.lineno, called))
