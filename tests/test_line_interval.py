@@ -157,7 +157,7 @@ class TestEstimate:
     def test_rows_that_go_together_are_said(self, rng):
         x = rng.standard_normal(60)
         for paired in (x + 0.1 * rng.standard_normal(60), -x):
-            with pytest.raises(InputError, match="rows of a and b are paired"):
+            with pytest.raises(wdist.InputError, match="rows of a and b are paired"):
                 laws(x, paired)
         assert "20 rows occur in a and in b" in laws(x, np.r_[rng.standard_normal(41), x[:20]]).message
         assert "rows occur" not in laws(np.round(x, 1), np.round(rng.standard_normal(60), 1)).message
