@@ -202,7 +202,9 @@ def _readable(files: list[Path]) -> list[Path]:
         raise InputError(f"none of the {len(files)} files in {files[0].parent} can be read as an image")
     if bad:
         names = _listed(file.name for file in bad)
-        warnings.warn(f"{len(bad)} of {len(files)} images cannot be read and were left out: {names}", WdistWarning, 3)
+        warnings.warn(
+            f"{len(bad)} of {len(files)} images cannot be read and were left out: {names}", WdistWarning, 3
+        )
     return [file for file in files if file not in bad]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import bounds, compare, demo, estimate, methods, pairwise, two_sample, validate
+from wdist.cli import bounds, compare, demo, estimate, gan, methods, pairwise, two_sample, validate
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -52,3 +52,4 @@ app.command("test", epilog=two_sample.EXAMPLES)(two_sample.two_sample)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("methods")(methods.methods)
 app.command("demo")(demo.demo)
+app.add_typer(gan.app)

@@ -5,8 +5,9 @@ from wdist.gan.generator import Generator, load
 from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
+from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import Data, opened
-from wdist.gan.trainer import StepReport, Trainer
+from wdist.gan.trainer import Trainer
 
 __all__ = [
     "LOSSES",
@@ -18,6 +19,7 @@ __all__ = [
     "GANConfig",
     "Generator",
     "GeneratorNet",
+    "Hook",
     "Loss",
     "MLPGenerator",
     "Minimax",

@@ -1,15 +1,15 @@
 """What a training run is made of: two frozen configs, and the presets that fill them.
 
-`WGANConfig` and `GANConfig` share all fields but those of the game itself. `preset` gives each game as it was published and
-as it was measured to work for small nets in minutes on a CPU; a config of one's own starts from one with
-`dataclasses.replace`.
+`WGANConfig` and `GANConfig` share all fields but those of the game itself. `preset` gives each game as it was
+published and as it was measured to work for small nets in minutes on a CPU; a config of one's own starts from one
+with `dataclasses.replace`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -22,6 +22,7 @@ from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import GeneratorNet, MLPGenerator
 from wdist.gan.optimizers import SCHEDULES, Adam, OptimizerRule, RMSprop
 from wdist.gan.sets import Data
+from wdist.gan.toys import TOYS
 from wdist.options import check_whole
 
 __all__ = ["PRESETS", "GANConfig", "TrainConfig", "WGANConfig", "preset"]
@@ -37,6 +38,7 @@ class TrainConfig:
         data: A `Data` recipe, a bundled set's name, or anything that `opened` takes.
         generator: Recipe of the generator.
         critic: Recipe of the critic.
+        constraint: What holds the critic's slope: any of `wdist.critic`, or `Free()`.
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
@@ -44,7 +46,7 @@ class TrainConfig:
         critic_optimizer: Recipe; None for the constraint's own.
         schedule: How both rates go over `steps`: one of `SCHEDULES`.
         steps: Generator steps of the whole run, for the schedule.
-        ema: Weight of the past in the moving average of the generator's weights, which is then what is drawn from; 0 for none.
+        ema: Weight of the past in the moving average of the generator's weights, which is then drawn from; 0 for none.
         held_every: Generator steps from one look of the critic at held-out points to the next; 0 for none.
         dtype: "float32" or "float64".
         device: Where to train.
@@ -53,6 +55,7 @@ class TrainConfig:
     data: Any
     generator: GeneratorNet = MLPGenerator()
     critic: Net = MLP((100, 100))
+    constraint: Constraint = GradientPenalty()
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0
@@ -86,24 +89,17 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class WGANConfig(TrainConfig):
-    """A Wasserstein GAN; without options, the gradient penalty as published (Gulrajani et al. 2017, Algorithm 1).
-
-    Attributes:
-        constraint: What holds the critic's slope: any of `wdist.critic`.
-    """
-
-    constraint: Constraint = field(default_factory=GradientPenalty)
+    """A Wasserstein GAN; without options, the gradient penalty as published (Gulrajani et al. 2017, Algorithm 1)."""
 
     loss = Wasserstein()
 
 
 @dataclass(frozen=True, kw_only=True)
 class GANConfig(TrainConfig):
-    """A standard GAN (Goodfellow et al. 2014).
+    """A standard GAN (Goodfellow et al. 2014), its discriminator free unless a constraint is put on it.
 
     Attributes:
         loss: `NonSaturating()` or `Minimax()`.
-        constraint: Free as published; a penalty or spectral norm may be put on the discriminator too.
     """
 
     loss: Loss = NonSaturating()  # type: ignore[misc]
@@ -165,8 +161,6 @@ def preset(loss: str, data: Any, published: bool = False, **changes: Any) -> Tra
     if loss not in PRESETS:
         raise InputError(f"loss is {loss!r}; choose one of {', '.join(PRESETS)}")
     name = data.name if isinstance(data, Data) else data
-    from wdist.gan.toys import TOYS
-
     config = PRESETS[loss](isinstance(name, str) and name in TOYS, published)
     if unknown := set(changes) - {f.name for f in dataclasses.fields(config)}:
         raise InputError(f"{type(config).__name__} has no field {', '.join(sorted(unknown))}")

@@ -189,11 +189,8 @@ class OrderedFeed(Feed):
         self.position += n
         here = index.to(self.device)
         rows = self.rows[here] if isinstance(self.rows, Tensor) else self.rows.read(index).to(self.device)
-        x = rows.to(self.dtype)
-        if rows.dtype == torch.uint8:
-            x = x.div_(127.5).sub_(1)  # [−1, 1]
-        else:
-            x = self.scale.standard(x)
+        x = rows.to(self.dtype)  # (n, d)
+        x = x.div_(127.5).sub_(1) if rows.dtype == torch.uint8 else self.scale.standard(x)
         return x, None if self.labels is None else self.labels[here]
 
     def order(self, start: int, n: int) -> Tensor:
@@ -239,9 +236,7 @@ class LawFeed(Feed):
         self.rng.set_state(state["rng"])
 
 
-def feed(
-    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype
-) -> Feed:
+def feed(data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype) -> Feed:
     """Make the feed of a set or a law."""
     if isinstance(data, Rows):
         return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype)

@@ -112,7 +112,9 @@ def load(path: str | Path) -> Generator:
     """
     tree: dict[str, Any] = read_tree(Path(path))
     if tree.get("kind") != "generator":
-        raise InputError(f"{path} holds no generator; those are written by Generator.save and `wdist gan train`")
+        raise InputError(
+            f"{path} holds no generator; those are written by Generator.save and `wdist gan train`"
+        )
     about = json.loads(tree["about"])
     recipe, form = rebuilt(about["recipe"]), rebuilt(about["form"])
     net = recipe.build(form, torch.Generator().manual_seed(0), getattr(torch, tree["dtype"]))

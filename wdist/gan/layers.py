@@ -23,7 +23,8 @@ BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 def linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
     """A linear layer, uniform in ±1/sqrt(fan-in)."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)  # type: ignore[no-untyped-call]
-    return _filled(layer, fan_in, rng)
+    _fill(layer, fan_in, rng)
+    return layer
 
 
 def convolution(
@@ -33,7 +34,8 @@ def convolution(
     layer: nn.Conv2d = nn.utils.skip_init(  # type: ignore[no-untyped-call]
         nn.Conv2d, channels, out, kernel, stride=stride, padding=(kernel - 1) // 2, dtype=dtype
     )
-    return _filled(layer, channels * kernel**2, rng)
+    _fill(layer, channels * kernel**2, rng)
+    return layer
 
 
 def transposed(channels: int, out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.ConvTranspose2d:
@@ -41,15 +43,15 @@ def transposed(channels: int, out: int, rng: torch.Generator, dtype: torch.dtype
     layer: nn.ConvTranspose2d = nn.utils.skip_init(  # type: ignore[no-untyped-call]
         nn.ConvTranspose2d, channels, out, 4, stride=2, padding=1, dtype=dtype
     )
-    return _filled(layer, channels * 4, rng)  # each output pixel sees 2 x 2 taps
+    _fill(layer, channels * 4, rng)  # each output pixel sees 2 x 2 taps
+    return layer
 
 
-def _filled(layer: nn.Module, fan_in: int, rng: torch.Generator) -> nn.Module:
+def _fill(layer: nn.Module, fan_in: int, rng: torch.Generator) -> None:
     reach = 1 / math.sqrt(fan_in)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.uniform_(-reach, reach, generator=rng)
-    return layer
 
 
 class Residual(nn.Module):

@@ -82,7 +82,7 @@ class _Discriminating(Loss):
 
     @final
     def reading(self, raw: float, constraint: Constraint, scale: float) -> float:
-        """log 2 + raw/2, which is the Jensen-Shannon divergence if the discriminator is optimal and less if not."""
+        """Log 2 + raw/2, which is the Jensen-Shannon divergence if the discriminator is optimal and less if not."""
         return math.log(2) + raw / 2
 
 

@@ -47,7 +47,7 @@ class GeneratorNet(ABC):
 
 @dataclass(frozen=True)
 class MLPGenerator(GeneratorNet):
-    """Fully connected; the default is the 2 × 100 that the project began with, (512,) * 4 the larger one of the literature.
+    """Fully connected: 2 × 100 as the project began with, or (512,) * 4 as in the literature.
 
     Attributes:
         widths: Units of each hidden layer.
@@ -172,11 +172,11 @@ def _channels(form: Form) -> int:
 
 
 def _ladder(form: Form) -> tuple[int, int]:
-    """Side to start from, and how often it doubles, so that the largest side of the image is reached: 3 or 4 at first."""
+    """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
     if len(form.shape) not in (2, 3) or not all(LEAST <= side <= MOST for side in form.shape[:2]):
         raise InputError(
-            f"a convolutional generator makes images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a point has "
-            f"shape {form.shape}; use MLPGenerator"
+            f"a convolutional generator makes images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a "
+            f"point has shape {form.shape}; use MLPGenerator"
         )
     side = max(form.shape[:2])
     doublings = max(1, math.ceil(math.log2(side / 4)))

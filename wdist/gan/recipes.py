@@ -21,13 +21,11 @@ from wdist.gan.sets import Data, opened
 
 __all__ = ["described", "rebuilt"]
 
-KNOWN: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        *(Adam, Clip, Cones, Data, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
-        *(Orthonormal, RMSprop, Spectral, Wasserstein, *GENERATORS.values()),
-    )
-}
+RECIPES: tuple[Any, ...] = (
+    *(Adam, Clip, Cones, Data, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(Orthonormal, RMSprop, Spectral, Wasserstein, *GENERATORS.values()),
+)
+KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""
 
 
@@ -38,7 +36,7 @@ def described(thing: Any) -> Any:
         >>> described(Clip(0.1))
         {'kind': 'Clip', 'c': 0.1}
     """
-    if dataclasses.is_dataclass(thing) and type(thing).__name__ in KNOWN or _is_config(thing):
+    if (dataclasses.is_dataclass(thing) and type(thing).__name__ in KNOWN) or _is_config(thing):
         fields = {f.name: described(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
         return {"kind": type(thing).__name__, **fields}
     if isinstance(thing, (tuple, list)):
@@ -68,13 +66,15 @@ def rebuilt(about: Any) -> Any:
     kind = about["kind"]
     if kind == "object":
         raise InputError(
-            f"this run was trained on a {about['type']} that a program held; resume it from such a program, with its config"
+            f"this run was trained on a {about['type']} that a program held; resume it from there, with its config"
         )
     from wdist.gan.config import GANConfig, WGANConfig
 
     known = {**KNOWN, "WGANConfig": WGANConfig, "GANConfig": GANConfig}
     if kind not in known:
-        raise InputError(f"{kind!r} is no recipe of this version of wdist; it knows {', '.join(sorted(known))}")
+        raise InputError(
+            f"{kind!r} is no recipe of this version of wdist; it knows {', '.join(sorted(known))}"
+        )
     return known[kind](**fields)
 
 

@@ -1,8 +1,8 @@
 """Which data: a recipe by name or path that can be written down, and what it opens to, in two parts.
 
-`Data` names bundled sets, toy laws and users' files; `opened` takes anything a user holds. A finite set is split once and for
-all, by its size alone, into what training sees and what it never does, so that runs with other seeds and nets are
-judged by the same points.
+`Data` names bundled sets, toy laws and users' files; `opened` takes anything a user holds. A finite set is split once
+and for all, by its size alone, into what training sees and what it never does, so that runs with other seeds and nets
+are judged by the same points.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from wdist.gan.indexed import DatasetRows, MappedRows
 from wdist.gan.toys import TOYS
 from wdist.images import Images
 from wdist.measures import Samples
-from wdist.sources import Source, as_source, is_source
 from wdist.rng import as_rng
+from wdist.sources import Source, as_source, is_source
 
 __all__ = ["BUNDLED", "Data", "Parts", "opened"]
 
@@ -101,8 +101,8 @@ class Data:
     def _read(self, path: Path) -> Rows:
         if not path.exists():
             raise InputError(
-                f"data is {self.name!r}, and there is no such file, folder or bundled set; choose one of {', '.join(BUNDLED)}, "
-                "or give a path"
+                f"data is {self.name!r}, and there is no such file, folder or bundled set; choose one of "
+                f"{', '.join(BUNDLED)}, or give a path"
             )
         if path.is_dir():
             images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad)

@@ -46,7 +46,7 @@ def write_tree(path: Path, tree: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise InputError(
-            f"{path} cannot be written ({getattr(error, 'strerror', None) or error}); make room, or choose another folder"
+            f"{path} cannot be written ({getattr(error, 'strerror', None) or error}); make room, or write elsewhere"
         ) from None
 
 
@@ -69,7 +69,9 @@ def read_tree(path: Path) -> dict[str, Any]:
     except InputError:
         raise
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path} is no file that wdist saved, or is cut off ({type(error).__name__}: {error})") from None
+        raise InputError(
+            f"{path} is no file that wdist saved, or is cut off ({type(error).__name__}: {error})"
+        ) from None
     return tree
 
 
@@ -102,7 +104,7 @@ def _unpack(node: Any, tensors: dict[str, Tensor]) -> Any:
 def _checksum(shape: str, tensors: dict[str, Tensor]) -> str:
     digest = hashlib.blake2b(shape.encode(), digest_size=16)
     for name in sorted(tensors):
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -38,7 +38,7 @@ class Mixture:
 
 @dataclass(frozen=True, eq=False)
 class SwissRoll:
-    """The spiral (t·cos t, t·sin t)/7.5 with t uniform on [1.5π, 4.5π], and Gaussian noise of `width` before scaling."""
+    """The spiral (t·cos t, t·sin t)/7.5 with t uniform on [1.5π, 4.5π] and Gaussian noise before scaling."""
 
     width: float = 0.25
 

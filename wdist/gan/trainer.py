@@ -1,4 +1,4 @@
-"""The training loop, and nothing else: n_critic × `CriticStep`, one step of the generator, its moving average, a report.
+"""The training loop and nothing else: n_critic × `CriticStep`, one step of the generator, its average, a report.
 
 It writes no file and prints nothing; hooks are called with each report. All that decides how it goes on is in `state`:
 nets, optimisers, average, every generator of random numbers, the data's position, the counters.
@@ -9,8 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -23,61 +22,22 @@ from wdist.gan.config import TrainConfig
 from wdist.gan.data import Form, Rows, feed, scale_of
 from wdist.gan.generator import Generator, latent
 from wdist.gan.optimizers import rate
+from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import opened
 from wdist.rng import Seed, as_rng
 
-__all__ = ["Hook", "StepReport", "Trainer"]
+__all__ = ["Trainer"]
 
 START = 256
 """Points that a critic's recipe is shown."""
+
+STEERING = ("the critic's value", "the generator's loss", "the generator's gradient", "the critic's gradient")
+"""Figures that steer the training."""
 
 REMEDY = (
     "what to try: lower learning rates (a tenth), a smaller c or a larger λ for the critic, more critic steps, or "
     "float64 to see whether rounding did it"
 )
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step of the generator was like.
-
-    Attributes:
-        step: Steps of the generator so far.
-        critic: The critic's reading, mean over its steps since the last report: `quantity`, W1 in the data's unit with the
-            penalty's bias taken off; positive, and falling as the generator learns.
-        quantity: What `critic` is.
-        held: The same on real points that training never saw, every `held_every` steps, else None.
-        generator_loss: What the generator descended.
-        generator_gradient: Euclidean norm of its gradient.
-        critic_gradient: That of the critic's last step.
-        seconds: Wall time of training so far, of this process.
-        trainer: Where nets and config are to be had.
-    """
-
-    step: int
-    critic: float
-    quantity: str
-    held: float | None
-    generator_loss: float
-    generator_gradient: float
-    critic_gradient: float
-    seconds: float
-    trainer: Trainer = field(repr=False, compare=False)
-
-    @property
-    def gap(self) -> float | None:
-        """How much more the critic sees on the points it is trained on: overfitting, in the unit of `critic`."""
-        return None if self.held is None else self.critic - self.held
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """All figures by name, for a log; those that were not taken are left out."""
-        names = ("step", "critic", "held", "gap", "generator_loss", "generator_gradient", "critic_gradient", "seconds")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
-
-
-Hook = Callable[[StepReport], Any]
-"""Called with each report before the loop hands it out."""
 
 
 class Trainer:
@@ -115,7 +75,9 @@ class Trainer:
         start = self._start(weights)
         critic = config.constraint.prepare(config.critic.build(*start, weights).to(config.device))
         rule = config.critic_optimizer
-        ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
+        ascent = (
+            config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
+        )
         self.critic = CriticStep(critic, config.constraint, ascent, config.loss.objective)
         self.descent = config.generator_optimizer.build(self.net.parameters())
         self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
@@ -139,17 +101,10 @@ class Trainer:
             for _ in range(config.critic_warmup if self.step == 0 else 0):
                 self.critic_step()
             values = [self.critic_step() for _ in range(config.n_critic)]
-            critic_gradient = norm_of_gradient(self.critic.net)
             loss = self.generator_step()
             self._average()
             self.step += 1
-            numbers = [float(v) for v in (torch.stack(values).mean(), loss, norm_of_gradient(self.net), critic_gradient)]
-            self._check_finite(numbers)
-            held = self.held_out() if config.held_every and self.step % config.held_every == 0 else None
-            self.seconds += time.perf_counter() - started
-            report = StepReport(
-                self.step, self.reading(numbers[0]), config.loss.quantity, held, *numbers[1:], self.seconds, self
-            )
+            report = self._report(torch.stack(values).mean(), loss, started)
             for hook in self.hooks:
                 hook(report)
             yield report
@@ -166,7 +121,8 @@ class Trainer:
         x, _ = self._real.take(self.config.batch) if self.config.loss.needs_real else (None, None)
         loss = self.config.loss.generator(self.critic.net, self.net(self._latents()), x)
         self.descent.zero_grad(set_to_none=True)
-        loss.backward(inputs=list(self.net.parameters()))  # no gradient for the critic's weights
+        weights = list(self.net.parameters())
+        loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
         self.descent.step()
         return loss.detach()
 
@@ -174,7 +130,9 @@ class Trainer:
     def held_out(self) -> float:
         """The critic's reading on real points that training never saw, against fresh generated ones."""
         x, _ = self._held.take(4 * self.config.batch)
-        z = torch.randn(len(x), self.config.generator.latent, generator=self._unseen, device=x.device, dtype=x.dtype)
+        z = torch.randn(
+            len(x), self.config.generator.latent, generator=self._unseen, device=x.device, dtype=x.dtype
+        )
         return self.reading(float(self.config.loss.objective(self.critic.net, x, self.net(z))))
 
     def reading(self, raw: float) -> float:
@@ -217,7 +175,9 @@ class Trainer:
 
     def _latents(self) -> Tensor:
         shape = (self.config.batch, self.config.generator.latent)
-        z = torch.randn(shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype)
+        z = torch.randn(
+            shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype
+        )
         return latent(z, None, self.form)
 
     def _average(self) -> None:
@@ -248,7 +208,9 @@ class Trainer:
 
     def _check_form(self) -> None:
         """Refuse a generator whose output does not fit the data."""
-        z = torch.zeros(2, self.config.generator.latent, dtype=self.config.torch_dtype, device=self.config.device)
+        z = torch.zeros(
+            2, self.config.generator.latent, dtype=self.config.torch_dtype, device=self.config.device
+        )
         shape = tuple(copy.deepcopy(self.net).eval()(z).shape)
         if shape != (2, self.form.dim):
             raise InputError(
@@ -256,14 +218,25 @@ class Trainer:
                 f"({self.form.dim},); let its recipe build for the form that it is given"
             )
 
-    def _check_finite(self, numbers: list[float]) -> None:
-        if not all(math.isfinite(number) for number in numbers):
-            names = ("the critic's value", "the generator's loss", "its gradient", "the critic's gradient")
-            bad = next(name for name, number in zip(names, numbers, strict=True) if not math.isfinite(number))
-            raise NotConvergedError(f"{bad} is not finite at step {self.step}; {REMEDY}")
+    def _report(self, value: Tensor, loss: Tensor, started: float) -> StepReport:
+        """What the step was like; refuses figures that are not finite."""
+        norms = [norm_of_gradient(net) for net in (self.net, self.critic.net)]
+        figures: list[float] = torch.stack([value, loss, *norms]).tolist()  # one wait for the device
+        for name, figure in zip(STEERING, figures, strict=True):
+            if not math.isfinite(figure):
+                raise NotConvergedError(f"{name} is not finite at step {self.step}; {REMEDY}")
+        raw, *others = figures
+        every = self.config.held_every
+        held = self.held_out() if every and self.step % every == 0 else None
+        self.seconds += time.perf_counter() - started
+        quantity = self.config.loss.quantity
+        return StepReport(
+            self.step, self.reading(raw), quantity, held, others[0], others[1], others[2], self.seconds, self
+        )
 
 
 def norm_of_gradient(net: nn.Module) -> Tensor:
     """Euclidean norm of the gradient in all parameters, 0-d."""
     gradients = [p.grad for p in net.parameters() if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return norm
