@@ -42,6 +42,8 @@ class TrainConfig:
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
+        penalty_warmup: Critic steps over which the price of slopes below one rises to the full; asked at once, it may
+            hold the critic the wrong way round (see `GradientPenalty.penalty`).
         generator_optimizer: Recipe.
         critic_optimizer: Recipe; None for the constraint's own.
         schedule: How both rates go over `steps`: one of `SCHEDULES`.
@@ -59,6 +61,7 @@ class TrainConfig:
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0
+    penalty_warmup: int = 0
     generator_optimizer: OptimizerRule = Adam()
     critic_optimizer: OptimizerRule | None = Adam()
     schedule: str = "constant"
@@ -73,7 +76,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("batch", "n_critic", "steps"):
             check_whole(name, getattr(self, name))
-        for name in ("critic_warmup", "held_every"):
+        for name in ("critic_warmup", "penalty_warmup", "held_every"):
             check_whole(name, getattr(self, name), 0)
         if not 0 <= self.ema < 1:
             raise InputError(f"ema is {self.ema!r}; pass 0 for none, or a weight of the past such as 0.999")
@@ -124,7 +127,7 @@ PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
     "wgan-gp": lambda toy, published: WGANConfig(
         data=None,
         constraint=GradientPenalty(0.1 if toy and not published else 10.0),
-        **({} if published else _fast(1e-3)),
+        **({} if published else {**_fast(1e-3), "penalty_warmup": 250}),
     ),
     "wgan-lp": lambda toy, published: WGANConfig(
         data=None, constraint=GradientPenalty(10.0, two_sided=False), **({} if published else _fast(1e-3))

@@ -59,7 +59,8 @@ def read_tree(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # copies, as what is handed out looks into the file, which may be replaced or cut while it is in use
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         shape = json.loads(header["wdist"])
         if shape["format"] != FORMAT:
             raise InputError(f"{path} has format {shape['format']}, and this version of wdist reads {FORMAT}")

@@ -63,7 +63,7 @@ class Trainer:
         self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
         self.parts = opened(config.data)
         train, dtype = self.parts.train, config.torch_dtype
-        self.scale = scale_of(train)
+        self.scale = scale_of(train).to(config.device, dtype)
         shape = train.shape if isinstance(train, Rows) else (train.dim,)
         self.form = Form(shape, isinstance(train, Rows) and train.images)
         self._real = feed(train, self.scale, rng.spawn(), config.device, dtype)
@@ -98,9 +98,8 @@ class Trainer:
         for _ in range(n):
             started = time.perf_counter()
             self._set_rates()
-            for _ in range(config.critic_warmup if self.step == 0 else 0):
-                self.critic_step()
-            values = [self.critic_step() for _ in range(config.n_critic)]
+            before = config.critic_warmup if self.step == 0 else 0
+            values = [self.critic_step(k) for k in range(-before, config.n_critic)][before:]
             loss = self.generator_step()
             self._average()
             self.step += 1
@@ -109,12 +108,17 @@ class Trainer:
                 hook(report)
             yield report
 
-    def critic_step(self) -> Tensor:
-        """One ascent of the critic, on fresh real and generated points; its objective before, 0-d."""
+    def critic_step(self, place: int = 0) -> Tensor:
+        """One ascent of the critic, on fresh real and generated points; its objective before, 0-d.
+
+        `place` is its number among those before the next step of the generator, those of a warm-up below zero.
+        """
         x, _ = self._real.take(self.config.batch)
         with torch.no_grad():  # the fakes are detached: nothing of the generator moves
             y = self.net(self._latents())
-        return self.critic(x, y, self._penalty)
+        done = self.config.critic_warmup + self.step * self.config.n_critic + place
+        warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
+        return self.critic(x, y, self._penalty, warmth)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
@@ -202,9 +206,9 @@ class Trainer:
         """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
         z = torch.randn(START, self.config.generator.latent, generator=rng, dtype=self.config.torch_dtype)
         with torch.no_grad():
-            y = self.net(z.to(self.config.device)).to(rng.device)
-        x = self.scale.standard(self.parts.train.draw(START, rng).to(self.config.torch_dtype))
-        return x, y
+            y = self.net(z.to(self.config.device))
+        x = self.scale.standard(self.parts.train.draw(START, rng).to(y))
+        return x.to(rng.device), y.to(rng.device)
 
     def _check_form(self) -> None:
         """Refuse a generator whose output does not fit the data."""
