@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import bounds, compare, demo, estimate, methods, monitor, pairwise, two_sample, validate
+from wdist.cli import bounds, compare, demo, estimate, gan, methods, monitor, pairwise, two_sample, validate
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -53,3 +53,4 @@ app.command("monitor", epilog=monitor.EXAMPLES)(monitor.monitor)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
 app.command("methods")(methods.methods)
 app.command("demo")(demo.demo)
+app.add_typer(gan.app)
