@@ -1,0 +1,1 @@
+"""WGANs whose curve is in the data's units: training, and judging what was trained."""
