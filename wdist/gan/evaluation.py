@@ -22,11 +22,11 @@ class Evaluation:
     Attributes:
         distance: Exact W1 beside its floor, and debiased.
         coverage: How classes, or clusters, are filled.
-        neighbours: Precision and recall in the points' own space.
+        neighbours: Precision, recall and spacing in the points' own space.
         diversity: Mean distance between generated points over that between real ones.
         features: What a classifier sees; None without one.
-        critic: W1 by a critic fitted from scratch to held-out points, with `lower` proved for the laws if its constraint
-            is certified; None without one.
+        critic: W1 by a critic fitted from scratch to held-out points, with `lower` proved for the laws if its
+            constraint is certified; None without one.
         collapse: The collapse by name, with its numbers; "" if none is seen.
         seconds: What the evaluation took.
     """
@@ -52,6 +52,7 @@ class Evaluation:
             "missing": float(len(self.coverage.missing)),
             "precision": self.neighbours.precision,
             "recall": self.neighbours.recall,
+            "spacing": self.neighbours.spacing,
             "diversity": self.diversity,
         }
         if self.features is not None:

@@ -73,9 +73,13 @@ class Evaluator:
             check_whole(name, getattr(self, name))
         object.__setattr__(self, "real", as_samples(self.real, name="real"))
         if not self.real.uniform:
-            raise InputError("real has uneven weights; evaluation is by points of equal weight: draw some by them")
+            raise InputError(
+                "real has uneven weights; evaluation is by points of equal weight: draw some by them"
+            )
         if len(self.real) < 2 * (self.k + 1):
-            raise InputError(f"real has {len(self.real)} points; halves with k={self.k} need {2 * (self.k + 1)}")
+            raise InputError(
+                f"real has {len(self.real)} points; halves with k={self.k} need {2 * (self.k + 1)}"
+            )
         if self.labels is not None and self.classifier is not None:
             raise InputError("labels and a classifier both tell classes; pass one of them")
         if self.labels is not None and np.shape(self.labels) != (len(self.real),):
@@ -135,7 +139,7 @@ class Evaluator:
 
     @cached_property
     def _anchors(self) -> tuple[Tensor, Tensor]:
-        """Points (a, d) and their classes (a,), of which the nearest tells a point's class: labelled ones, or centres."""
+        """Points (a, d) and classes (a,), the nearest of which tells a point's class: labelled points, or centres."""
         points = self.real.points
         if self.labels is not None:
             return points, torch.as_tensor(np.unique(np.asarray(self.labels), return_inverse=True)[1])

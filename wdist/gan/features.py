@@ -20,7 +20,7 @@ from wdist.methods.gaussian import gaussian_w2
 __all__ = ["Classifier", "FeatureScores", "Seen", "frechet_distance", "inception_score"]
 
 Classifier = Callable[[Tensor], Tensor]
-"""Points (n, d) -> logits (n, k). Its method `features`, if it has one, gives (n, f); else the logits are the features."""
+"""Points (n, d) -> logits (n, k). Its method `features`, if there is one, gives (n, f); else the logits are the features."""
 
 ROWS = 2048
 """Points that are classified at a time."""
@@ -31,8 +31,8 @@ class FeatureScores:
     """How generated points compare with real ones in a classifier's features.
 
     Attributes:
-        frechet: W2 between the Gaussians of the same means and covariances as the features (Dowson and Landau 1982), the
-            Fréchet distance itself. What Heusel et al. (2017) print for their network is its square.
+        frechet: W2 between the Gaussians of the same moments as the features (Dowson and Landau 1982), the Fréchet
+            distance itself. What Heusel et al. (2017) print for their network is its square.
         frechet_floor: The same between as many real points and others.
         inception: Inception score in this classifier's classes, 1 to k.
         inception_real: That of as many real points.
@@ -98,7 +98,7 @@ class Seen:
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
-    """Fréchet distance between features x (n, f) and y (m, f): W2 of the Gaussians of their moments; see `FeatureScores`.
+    """Fréchet distance between features x (n, f) and y (m, f): W2 between the Gaussians of their moments.
 
     Covariances are divided by n, not n − 1. It is biased upwards in small samples: compare at one n.
 
@@ -128,8 +128,12 @@ def inception_score(probabilities: Tensor) -> float:
 def _rows(found: Tensor, n: int, what: str) -> Tensor:
     if not isinstance(found, Tensor) or found.ndim < 2 or len(found) != n:
         came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-        raise InputError(f"the classifier gave {came} as {what} of {n} points; give a tensor with one row a point")
+        raise InputError(
+            f"the classifier gave {came} as {what} of {n} points; give a tensor with one row a point"
+        )
     rows = found.detach().double().flatten(1)
     if not bool(torch.isfinite(rows).all()):
-        raise InputError(f"the classifier gave {what} that are not finite; does it take points in another unit?")
+        raise InputError(
+            f"the classifier gave {what} that are not finite; does it take points in another unit?"
+        )
     return rows

@@ -1,4 +1,4 @@
-"""Counting modes: a law of known, narrow, equal modes says of each generated point whether it is good, and whose it is."""
+"""Counting modes: where they are known, narrow and equal, each generated point is one mode's, or none's."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ class Modes:
     imbalance: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.covered}/{len(self.counts)} modes, {100 * self.good:.3g} % good, imbalance {self.imbalance:.2g}"
-        )
+        return f"{self.covered}/{len(self.counts)} modes, {100 * self.good:.3g} % good, imbalance {self.imbalance:.2g}"
 
 
 def count_modes(points: Any, centres: Any, width: float, reach: float = 3.0) -> Modes:
@@ -59,9 +57,14 @@ def count_modes(points: Any, centres: Any, width: float, reach: float = 3.0) -> 
     """
     check_positive("width", width)
     check_positive("reach", reach)
-    x, c = as_samples(points, name="points").points.double(), as_samples(centres, name="centres").points.double()
+    x, c = (
+        as_samples(points, name="points").points.double(),
+        as_samples(centres, name="centres").points.double(),
+    )
     if x.shape[1] != c.shape[1]:
-        raise InputError(f"points has {x.shape[1]} coordinates a point and centres has {c.shape[1]}; pass one space")
+        raise InputError(
+            f"points has {x.shape[1]} coordinates a point and centres has {c.shape[1]}; pass one space"
+        )
     away, nearest = torch.cdist(x, c, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)  # (n,)
     counts = torch.bincount(nearest[away <= reach * width], minlength=len(c))  # (k,)
     n, k, good = len(x), len(c), int(counts.sum())
