@@ -18,7 +18,9 @@ from wdist.plans.dense import Coupling
 __all__ = ["Coverage", "Neighbours", "Support", "collapse", "coverage", "diversity"]
 
 MISSING = 0.1
-"""A class is missing with less than this part of its due share."""
+"""A class is missing with less than this part of its due share,"""
+DUE = 10
+"""if that many points are due at the least: fewer may be missed by luck."""
 NARROW = 0.4
 """Diversity below which a generator has collapsed: measured ones that had were at 0.05 to 0.15, good ones at 0.9."""
 REPEATED = 0.03
@@ -36,6 +38,7 @@ class Coverage:
         filled: Part of the class's real mass that an optimal plan brings from generated points of that same class; the
             rest has to come from other classes.
         cost: How far the mass of each class comes on average, in the unit of the data.
+        n: Number of generated points.
     """
 
     names: tuple[str, ...]
@@ -43,12 +46,13 @@ class Coverage:
     shares: tuple[float, ...]
     filled: tuple[float, ...]
     cost: tuple[float, ...]
+    n: int
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Classes with less than a tenth of their due share."""
+        """Classes with less than a tenth of their due share, where ten points or more are due."""
         sides = zip(self.names, self.shares, self.due, strict=True)
-        return tuple(name for name, share, due in sides if share < MISSING * due)
+        return tuple(name for name, share, due in sides if due * self.n >= DUE and share < MISSING * due)
 
     @property
     def stays(self) -> float:
@@ -72,8 +76,8 @@ def coverage(
         >>> import numpy as np
         >>> plan = Coupling(np.array([0, 1]), np.array([0, 1]), np.array([0.5, 0.5]))
         >>> found = coverage(plan, torch.tensor([0.0, 3.0]), torch.tensor([0, 0]), torch.tensor([0, 1]), ("a", "b"))
-        >>> found.filled, found.missing
-        ((1.0, 0.0), ('b',))
+        >>> found.filled, found.cost, found.stays
+        ((1.0, 0.0), (0.0, 3.0), 0.5)
     """
     k, mass = len(names), torch.as_tensor(plan.mass, dtype=torch.float64)
     comes, goes = origin[torch.as_tensor(plan.rows)], target[torch.as_tensor(plan.cols)]  # (entries,)
@@ -85,9 +89,8 @@ def coverage(
     within, length = per_class(mass * (comes == goes)), per_class(mass * cost.double())
     shares = torch.bincount(origin, minlength=k) / len(origin)
     whole = due.clamp_min(torch.finfo(torch.float64).tiny)
-    return Coverage(
-        names, *(tuple(part.tolist()) for part in (due, shares.double(), within / whole, length / whole))
-    )
+    columns = (tuple(part.tolist()) for part in (due, shares.double(), within / whole, length / whole))
+    return Coverage(names, *columns, n=len(origin))
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def collapse(found: Coverage, neighbours: Neighbours, variety: float) -> str:
     """Name the collapse, with its numbers; "" if there is none to see.
 
     Example:
-        >>> fine = Coverage(("1", "7"), (0.5, 0.5), (0.5, 0.5), (1.0, 1.0), (0.0, 0.0))
+        >>> fine = Coverage(("1", "7"), (0.5, 0.5), (0.5, 0.5), (1.0, 1.0), (0.0, 0.0), 100)
         >>> collapse(fine, Neighbours(1.0, 0.3, 0.7), 0.8)
         ''
         >>> collapse(fine, Neighbours(1.0, 0.0, 0.01), 0.02)

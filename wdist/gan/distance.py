@@ -1,8 +1,8 @@
 """How far generated points are from real ones, and how much of that is only noise.
 
 Two samples of one law are apart too, so a raw distance has a floor; and as a collapsed generator has little noise of
-its own, it may pass below that floor and be no good. The debiased distance takes each side's own noise off: it
-is about zero for the law of the data and for nothing else.
+its own, it may pass below that floor and be no good. The debiased distance takes each side's own noise off, and so
+is about zero for the law of the data.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def debiased_distance(generated: Any, real: Any, *, most: int = 1000, seed: Seed
     """Measure W(generated, real) − W(generated, generated′)/2 − W(real, real′)/2, all three exact W1.
 
     That is the form of an energy distance (Székely and Rizzo 2013, eq. (4)) with W1 between samples in the place of the
-    distance between points. Half of each sample is held against half of the other, and against its own other half.
+    distance between points. Half of each sample is held against half of the other, and against its own other half. Far
+    from the real law, where noise adds little to the first term, it falls short of W1 between the laws by up to the
+    noise: it tells better from worse, and the law from all else, but is no estimate of that W1.
 
     Args:
         generated: Points (n, d), array-like.

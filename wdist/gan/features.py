@@ -20,7 +20,7 @@ from wdist.methods.gaussian import gaussian_w2
 __all__ = ["Classifier", "FeatureScores", "Seen", "frechet_distance", "inception_score"]
 
 Classifier = Callable[[Tensor], Tensor]
-"""Points (n, d) -> logits (n, k). Its method `features`, if there is one, gives (n, f); else the logits are the features."""
+"""Points (n, d) -> logits (n, k). Its method `features`, if any, gives (n, f); else the logits are the features."""
 
 ROWS = 2048
 """Points that are classified at a time."""
