@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from wdist.arrays import as_tensor
 from wdist.critic.cones import ConeNet
+from wdist.critic.convolution import ConvNet, ScalarConvNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
 
@@ -153,6 +154,8 @@ def _described(net: nn.Module) -> dict[str, Any]:
     """What a network is, but for its tensors."""
     if isinstance(net, ScalarMLP):
         return {"kind": "mlp", "sizes": list(net.sizes), "activation": net.activation}
+    if isinstance(net, ScalarConvNet):
+        return {"kind": "convolutions", **asdict(net.recipe)}
     if isinstance(net, ConeNet):
         return {"kind": "cones", "projections": len(net.bases)}
     raise InputError(f"a {type(net).__name__} cannot be saved; its state_dict can")
@@ -163,6 +166,9 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
     if about["kind"] == "mlp":
         assert about["activation"] in ACTIVATIONS
         net = ScalarMLP(tuple(about["sizes"]), about["activation"], torch.Generator(), torch.float64)
+    elif about["kind"] == "convolutions":
+        recipe = ConvNet(**{name: value for name, value in about.items() if name != "kind"})
+        net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
     else:
         spaces = range(about["projections"])
         bases = [state[f"bases.{k}"] for k in spaces]
