@@ -23,10 +23,10 @@ from wdist.critic.convolution import ConvNet, ScalarConvNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
 
-__all__ = ["Potential", "Scaling"]
+__all__ = ["Potential", "Scaling", "rows_at_once"]
 
-ROWS = 4096
-"""Points that are evaluated at a time."""
+ROWS, FEWEST_ROWS, COORDINATES = 4096, 64, 2**22
+"""Points that are evaluated at a time: so many, or fewer where their coordinates would be more."""
 FORMAT = 1
 
 
@@ -71,12 +71,15 @@ class Potential:
     @torch.no_grad()
     def __call__(self, x: Any) -> Tensor:
         """Value at each point, (n, d) -> (n,), float64, in the unit of the data; defined up to a constant."""
-        parts = torch.split(self._points(x), ROWS)
+        points = self._points(x)
+        parts = torch.split(points, rows_at_once(points.shape[1]))
         return self.scaling.scale * torch.cat([self.net(self.scaling(part)) for part in parts])
 
     def gradient(self, x: Any) -> Tensor:
         """∇f at each point, (n, d) -> (n, d), float64, without unit: at most the critic's Lipschitz constant long."""
-        return torch.cat([self._gradient(part) for part in torch.split(self._points(x), ROWS)])
+        points = self._points(x)
+        parts = torch.split(points, rows_at_once(points.shape[1]))
+        return torch.cat([self._gradient(part) for part in parts])
 
     def direction(self, x: Any) -> Tensor:
         """−∇f: which way an optimal plan moves the mass of a that is at x, (n, d) -> (n, d).
@@ -148,6 +151,11 @@ class Potential:
         z = self.scaling(x).requires_grad_(True)
         (gradient,) = torch.autograd.grad(self.net(z).sum(), z)
         return gradient
+
+
+def rows_at_once(d: int) -> int:
+    """How many points of d coordinates are put through a network at a time, as it holds some numbers for each."""
+    return min(ROWS, max(FEWEST_ROWS, COORDINATES // d))
 
 
 def _described(net: nn.Module) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from wdist.critic.convolution import Convolution
 from wdist.critic.nets import Abs, FeedForward
 
-__all__ = ["input_gradient", "is_piecewise_linear"]
+__all__ = ["input_gradient", "is_piecewise_linear", "slope_of"]
 
 PULLED_BACK = {nn.Linear, Convolution, nn.Flatten, nn.Unflatten, nn.ReLU, nn.LeakyReLU, Abs}
 
@@ -66,10 +66,10 @@ def _pulled_back(layer: nn.Module, h: Tensor, g: Tensor) -> Tensor:
         return layer.transposed(g)
     if isinstance(layer, nn.Flatten | nn.Unflatten):
         return g.reshape(h.shape)
-    return g * _slope_of(layer, h)
+    return g * slope_of(layer, h)
 
 
-def _slope_of(activation: nn.Module, h: Tensor) -> Tensor:
+def slope_of(activation: nn.Module, h: Tensor) -> Tensor:
     """Derivative of an activation at h, as autograd has it at the kink."""
     if isinstance(activation, Abs):
         return h.sign()
