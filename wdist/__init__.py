@@ -5,6 +5,7 @@ from wdist.api import estimate
 from wdist.bounds import bounds
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
+from wdist.critic.convolution import ConvNet
 from wdist.critic.nets import MLP
 from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
@@ -51,6 +52,7 @@ __all__ = [
     "Comparison",
     "Cones",
     "Constraint",
+    "ConvNet",
     "Critic",
     "Discrete",
     "Estimate",

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint
 from wdist.critic.nets import Net
-from wdist.critic.potential import Scaling
+from wdist.critic.potential import Scaling, rows_at_once
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
 from wdist.sources import Source
@@ -95,9 +95,10 @@ class Held:
     @torch.no_grad()
     def value(self, net: nn.Module) -> tuple[float, float]:
         """Dual value on these points, and its standard error."""
-        found = [
-            mean_and_variance(net(z), mass) for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y))
-        ]
+        found = []
+        for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y)):
+            parts = torch.split(z, rows_at_once(z.shape[1]))
+            found.append(mean_and_variance(torch.cat([net(part) for part in parts]), mass))
         return found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1])
 
     def score(self, net: nn.Module, constraint: Constraint) -> float:
@@ -153,7 +154,9 @@ class Contender:
         self.constraint.project(self.averaged)  # an average of points of a manifold lies inside it
         cool(self.averaged, share)
         value, _ = held.value(self.averaged)
-        objective = value - float(self.constraint.penalty(self.averaged, held.x, held.y, rng).detach())
+        some = rows_at_once(held.x.shape[1])
+        paid = self.constraint.penalty(self.averaged, held.x[:some], held.y[:some], rng)
+        objective = value - float(paid.detach())
         if objective > self.best:
             self.best = objective
             self.kept.load_state_dict(self.averaged.state_dict())

@@ -21,9 +21,9 @@ from wdist.critic.bracket import sample_bracket
 from wdist.critic.constraints import Constraint, Orthonormal
 from wdist.critic.fit import Look, Schedule, standardised_batches
 from wdist.critic.nets import Net
-from wdist.critic.parts import Split
+from wdist.critic.parts import Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
-from wdist.critic.potential import Potential, Scaling
+from wdist.critic.potential import Potential, Scaling, rows_at_once
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.methods.method import Method
@@ -139,9 +139,10 @@ class Critic(Method):
 
     def memory(self, question: Question) -> int:
         """Standardised copies, activations of a batch and of the validation points, and the bracket."""
-        rows = sum(len(m) if isinstance(m, Samples) else 30_000 for m in (question.a, question.b))
+        d, sides = question.dim, (question.a, question.b)
+        rows = sum(len(m) if isinstance(m, Samples) else drawn_rows(d) for m in sides)
         pairs = 40 * math.prod(question.sizes) if _bracketed(question) else 0
-        return 24 * rows * question.dim + 64 * (self.batch + 8192) * (question.dim + 1000) + pairs
+        return 24 * rows * d + 64 * (self.batch + 2 * rows_at_once(d)) * (d + 1000) + pairs
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Split, fit and choose, read."""
