@@ -2,19 +2,23 @@
 
 import datetime
 import multiprocessing
+import os
 import pickle
 import time
+import warnings
 
 import pytest
 import torch
 from torch import distributed
 
 import wdist
-from wdist import GradientPenalty, InputError, NotConvergedError, Orthonormal, Ranks
+from wdist import Critic, GradientPenalty, InputError, NotConvergedError, Orthonormal, Ranks
 from wdist.critic.step import CriticStep
 from wdist.ranks import ALONE
+from wdist.truth import scaling
 
 TIME_OUT = 100
+NAN = float("nan")
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 1
 Y = torch.randn(64, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
@@ -56,7 +60,24 @@ def stepped(constraint, ranks=ALONE, steps=3):
     return values - values.mean()
 
 
+def fitted(constraint, net, ranks=ALONE, **options):
+    """An estimate between laws, in double precision: value, standard error and steps."""
+    case = scaling(3)
+    method = Critic(constraint, net, steps=60, batch=64, ranks=ranks, dtype=torch.float64, **options)
+    est = wdist.estimate(case.a, case.b, method=method)
+    return est.value, est.detail.standard_error, est.detail.steps
+
+
+FITTED = {
+    "portfolio": (Orthonormal(), None),
+    "penalty": (GradientPenalty(10.0), wdist.MLP((16, 16))),
+}
 STEPPED = {"penalty": GradientPenalty(10.0), "orthonormal": Orthonormal()}
+
+
+def write(found, folder, rank):
+    with open(f"{folder}/{rank}.pickle", "wb") as file:
+        pickle.dump(found, file)
 
 
 def process(rank, folder):
@@ -92,9 +113,28 @@ def process(rank, folder):
     refused("agreed", lambda: ranks.agreed(lambda: fails(2)))
     for name, constraint in STEPPED.items():
         found[name] = stepped(constraint, ranks)
-    with open(f"{folder}/{rank}.pickle", "wb") as file:
-        pickle.dump(found, file)
-    distributed.destroy_process_group()
+    for name, recipe in FITTED.items():
+        found[f"fitted {name}"] = fitted(*recipe, ranks)
+    calls = []
+
+    def breaks(n, rng):
+        calls.append(n)
+        x = torch.randn(n, 3, generator=rng, dtype=torch.float64)
+        return x * NAN if rank == 1 and len(calls) > 60 else x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        method = Critic(net=wdist.Cones(4), steps=300, batch=16, ranks=ranks)
+        est = wdist.estimate(scaling(3).a, breaks, method=method)
+    found["broken"] = (est.value, est.converged, est.message)
+    started = time.monotonic()
+    distributed.barrier()
+    if rank == 1:
+        write(found, folder, rank)
+        os._exit(9)
+    refused("left alone", lambda: ranks.gather(rank))
+    found["seconds"] = time.monotonic() - started
+    write(found, folder, rank)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +152,7 @@ def two(tmp_path_factory):
     for worker in workers:
         worker.kill()
     assert hung == [], "the processes hang"
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 9]
     return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
 
 
@@ -142,3 +182,20 @@ class TestTwoProcesses:
             float((two[0][name] - whole).abs().max()) < 1e-8
         )  # Adam makes 1e-9 of the rounding of gradients that are zero
         assert float((whole - stepped(STEPPED[name], steps=2)).abs().max()) > 1e-3
+
+    @pytest.mark.parametrize("name", FITTED)
+    def test_a_fit_is_that_of_one_process(self, two, name):
+        assert two[0][f"fitted {name}"] == two[1][f"fitted {name}"]
+        assert two[0][f"fitted {name}"] == pytest.approx(fitted(*FITTED[name]), rel=1e-6)
+
+    def test_a_source_that_fails_in_one_stops_all_at_the_last_good_state(self, two):
+        assert two[0]["broken"] == two[1]["broken"]
+        _, converged, message = two[0]["broken"]
+        assert not converged
+        assert "b returned a NaN or infinite value on draw" in message
+        assert "The critic stands as validation liked it best before that" in message
+
+    def test_one_that_dies_is_told_at_once(self, two):
+        assert "NotConvergedError: another process of this job is gone" in two[0]["left alone"]
+        assert "run the job again" in two[0]["left alone"]
+        assert two[0]["seconds"] < TIME_OUT / 2
