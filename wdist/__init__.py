@@ -36,6 +36,7 @@ from wdist.methods import (
 )
 from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
+from wdist.ranks import Ranks
 from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
 from wdist.streaming import WassersteinMetric
@@ -69,6 +70,7 @@ __all__ = [
     "Pairwise",
     "Population",
     "Potential",
+    "Ranks",
     "Reference",
     "Samples",
     "Score",

@@ -8,7 +8,7 @@ of draws are independent of each other, their spread tells how much did not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from wdist.critic.potential import Potential, Scaling
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.question import Measure
+from wdist.ranks import Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
 
@@ -83,6 +84,15 @@ class Split:
         ]
         trains, starts_, validations, reports = zip(*sides, strict=True)
         return Split(trains, starts_, validations, reports, (), rng)
+
+    def shared(self, ranks: Ranks) -> Split:
+        """The same, with the first rank's points to start from and to judge by: a source may draw others elsewhere."""
+        if ranks.size == 1:
+            return self
+        start, (x, u), (y, v) = [z.clone() for z in self.start], *self.validation
+        x, y = x.clone(), y.clone()
+        ranks.spread([*start, x, y])
+        return replace(self, start=(start[0], start[1]), validation=((x, u), (y, v)))
 
     def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
         """The validation points, standardised."""
