@@ -52,7 +52,7 @@ def stepped(constraint, ranks=ALONE, steps=3):
     """
     rng = torch.Generator().manual_seed(5)
     net = constraint.prepare(wdist.MLP((8, 8), "abs").build(X, Y, rng))
-    step = CriticStep(net, constraint, constraint.optimizer(net, 0.05), ranks)
+    step = CriticStep(net, constraint, constraint.optimizer(net, 0.05), ranks=ranks)
     for _ in range(steps):
         rows = torch.randperm(64, generator=rng)[:32]
         step(ranks.share(X[rows]), ranks.share(Y[rows]), rng)
