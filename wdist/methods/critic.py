@@ -25,7 +25,7 @@ from wdist.critic.checkpoint import Checkpoint, fingerprint
 from wdist.critic.constraints import Constraint, Orthonormal
 from wdist.critic.fit import Look, Schedule
 from wdist.critic.nets import Net
-from wdist.critic.parts import Split
+from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split
 from wdist.critic.portfolio import Chosen, choose_critic
 from wdist.critic.potential import Potential, Scaling
 from wdist.errors import InputError
@@ -159,10 +159,12 @@ class Critic(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Standardised copies, activations of a batch and of the validation points, and the bracket."""
-        rows = sum(len(m) if isinstance(m, Samples) else 30_000 for m in (question.a, question.b))
+        """Numbers and masses of rows, copies of those held or read at a time, activations, and the bracket."""
+        sides = [len(m) if isinstance(m, Samples) else 30_000 for m in (question.a, question.b)]
+        copied = sum(min(n, MOST_VALIDATION + AT_A_TIME) for n in sides)
         pairs = 40 * math.prod(question.sizes) if _bracketed(question) else 0
-        return 24 * rows * question.dim + 64 * (self.batch + 8192) * (question.dim + 1000) + pairs
+        fixed = 64 * (self.batch + 8192) * (question.dim + 1000)
+        return 64 * sum(sides) + 24 * copied * question.dim + fixed + pairs
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Split, fit and choose, read."""
