@@ -17,6 +17,7 @@ import typer
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import scaling as scaling_
+from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
@@ -102,6 +103,17 @@ def critic(
             raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
     table = begun(folder(quick) / "critic.json", resume=resume)
     critic_.measure(table, cells, contestants, range(1 if quick else seeds), typer.echo)
+
+
+@app.command()
+def steps(
+    device: Annotated[str, typer.Option(help="cpu, or cuda on a machine that has it.")] = "cpu",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure a step of a critic beside a plain loop, and the closed form of a penalty's gradient."""
+    table = begun(folder(quick) / "steps.json", resume=resume)
+    steps_.measure(table, device, quick, typer.echo)
 
 
 def folder(quick: bool) -> Path:

@@ -36,18 +36,25 @@ class CriticStep:
     objective: Callable[[nn.Module, Tensor, Tensor], Tensor] = dual_value
     ranks: Ranks = ALONE
 
-    def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
+    def __call__(
+        self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0, pieces: int = 1
+    ) -> Tensor:
         """Take a step on batches x (n, d) and y (m, d); the objective before it, detached, 0-d.
 
         Where several `ranks` step together, x and y are this one's shares of the batches, and so is the value; the
         networks and the generators are alike in all, and the step is that of one process on the whole batches.
-        `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`.
+        `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`. In `pieces`, the batches go through
+        the network one after another, for want of memory, and their gradients are added: the step is the same.
         """
-        value = self.objective(self.net, x, y)
-        loss = self.constraint.penalty(self.net, x, y, rng, warmth, self.ranks) - value
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = x.new_zeros(())
+        for part_x, part_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
+            value = self.objective(self.net, part_x, part_y)
+            loss = self.constraint.penalty(self.net, part_x, part_y, rng, warmth, self.ranks) - value
+            share = len(part_x) / len(x)
+            (share * loss).backward()  # type: ignore[no-untyped-call]
+            total += share * value.detach()
         self.ranks.average(self.net.parameters())
         self.optimizer.step()
         self.constraint.project(self.net)
-        return value.detach()
+        return total
