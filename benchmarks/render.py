@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, scaling
+from benchmarks import coverage, critic, crossovers, digits, scaling
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -53,6 +53,7 @@ def page(results: Path) -> str:
     ]
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("critic", critic.__doc__, critic.table)]
+    sections += [("digits", digits.__doc__, digits.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")
