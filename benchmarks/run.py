@@ -1,4 +1,4 @@
-"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`, `critic`; see `--help`.
+"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`, `critic`, `digits`; see `--help`.
 
 Every command saves after each row and can go on where it stopped (`--resume`). With `--quick` sizes are small and
 results go to build/benchmarks/, which git ignores; without, to benchmarks/results/, from which
@@ -16,6 +16,7 @@ import typer
 
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
+from benchmarks import digits as digits_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
@@ -114,6 +115,18 @@ def steps(
     """Measure a step of a critic beside a plain loop, and the closed form of a penalty's gradient."""
     table = begun(folder(quick) / "steps.json", resume=resume)
     steps_.measure(table, device, quick, typer.echo)
+
+
+@app.command()
+def digits(
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure what critics prove of handwritten digits, beside the exact distance between samples."""
+    fitted = {name: digits_.CONTESTANTS[name] for name in list(digits_.CONTESTANTS)[: 1 if quick else None]}
+    table = begun(folder(quick) / "digits.json", resume=resume)
+    digits_.measure(table, range(seeds), typer.echo, fitted)
 
 
 def folder(quick: bool) -> Path:

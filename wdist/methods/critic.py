@@ -23,6 +23,7 @@ from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
 from wdist.critic.checkpoint import Checkpoint, fingerprint
 from wdist.critic.constraints import Constraint, Orthonormal
+from wdist.critic.convolution import ConvNet
 from wdist.critic.fit import Look, Schedule
 from wdist.critic.nets import Net
 from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
@@ -143,7 +144,14 @@ class Critic(Method):
             return "a critic measures W1 only; pass p=1, or use 'discrete', 'sinkhorn' or 'sliced'"
         if not question.euclidean:
             return "the critic's slope is bounded in the Euclidean metric; use 'discrete' for another"
-        sides = (m for m in (question.a, question.b) if isinstance(m, Samples))
+        sides = [m for m in (question.a, question.b) if isinstance(m, Samples)]
+        if isinstance(self.net, ConvNet):
+            for shape in (m.shape for m in sides if len(m.shape) == len(self.net.shape)):
+                if shape != self.net.shape:
+                    return (
+                        f"its ConvNet is for images (channels, height, width) = {self.net.shape} and these are {shape}; pass "
+                        "their shape, with channels first: images.transpose(0, 3, 1, 2) where they come last"
+                    )
         # counted by NumPy: torch would wake its threads, which costs more than many an answer
         fewest = min(
             (len(m) if m.uniform else int(np.count_nonzero(m.weights.cpu().numpy())) for m in sides),
