@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from wdist.critic.nets import Abs, ScalarMLP
 
-__all__ = ["input_gradient", "is_piecewise_linear"]
+__all__ = ["input_gradient", "is_piecewise_linear", "slope_of"]
 
 
 def is_piecewise_linear(net: nn.Module) -> bool:
@@ -47,7 +47,7 @@ def _product_of_weights(net: ScalarMLP, x: Tensor) -> Tensor:
         h = x
         for layer in net.layers:
             if not isinstance(layer, nn.Linear):
-                slopes.append(_slope_of(layer, h))  # (n, k)
+                slopes.append(slope_of(layer, h))  # (n, k)
             h = layer(h)
     weights = [layer.weight for layer in net.layers if isinstance(layer, nn.Linear)]
     chain = weights[-1].expand(len(x), -1)  # (n, k)
@@ -56,7 +56,7 @@ def _product_of_weights(net: ScalarMLP, x: Tensor) -> Tensor:
     return chain
 
 
-def _slope_of(activation: nn.Module, h: Tensor) -> Tensor:
+def slope_of(activation: nn.Module, h: Tensor) -> Tensor:
     """Derivative of an activation at h, as autograd has it at the kink."""
     if isinstance(activation, Abs):
         return h.sign()

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint, Optimizer
+from wdist.critic.gradient import Objective, descend, dual_value
 
 __all__ = ["CriticStep", "dual_value"]
-
-
-def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """E_a f − E_b f on two batches, one pass through the network: positive where f is high on a; 0-d."""
-    values = net(torch.cat([x, y]))  # (n + m,)
-    value: Tensor = values[: len(x)].mean() - values[len(x) :].mean()
-    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +25,15 @@ class CriticStep:
     net: nn.Module
     constraint: Constraint
     optimizer: Optimizer
-    objective: Callable[[nn.Module, Tensor, Tensor], Tensor] = dual_value
+    objective: Objective = dual_value
 
     def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
         """Take a step on batches x (n, d) and y (m, d); the objective before it, detached, 0-d.
 
         `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`.
         """
-        value = self.objective(self.net, x, y)
-        loss = self.constraint.penalty(self.net, x, y, rng, warmth) - value
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = descend(self.net, self.constraint, self.objective, x, y, rng, warmth)
         self.optimizer.step()
         self.constraint.project(self.net)
-        return value.detach()
+        return value
