@@ -1,8 +1,8 @@
 """The trainer against the usual loop, on the same mathematics: generator steps a second, and the gradients' difference.
 
-`usual` is the loop of the most-used public collection of GANs, in our words: a DataLoader whose items are normalised one by one, the
-penalty by a second differentiation, fakes that are not detached in the critic's step, torch's own Adam. Both sides take
-turns in one process; the median of their turns is compared.
+`usual` is the loop of the most-used public collection of GANs, in our words: a DataLoader whose items are normalised one
+by one, the penalty by a second differentiation, fakes that are not detached in the critic's step, torch's own Adam.
+Both sides take turns in one process; the median of their turns is compared.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,18 +41,15 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, k: int) -> tuple[Tensor, int]:
         picture = Image.fromarray(self.images[k])  # as sets of images hand them to their transforms
-        levels = (
-            torch.from_numpy(np.array(picture)).view(28, 28, 1).permute(2, 0, 1).contiguous().float().div(255)
-        )
-        return levels.clone().sub_(torch.tensor([0.5]).view(1, 1, 1)).div_(
-            torch.tensor([0.5]).view(1, 1, 1)
-        ), int(self.labels[k])
+        array = torch.from_numpy(np.array(picture)).view(28, 28, 1)
+        levels, half = array.permute(2, 0, 1).contiguous().float().div(255), torch.tensor([0.5]).view(1, 1, 1)
+        return levels.clone().sub_(half).div_(half), int(self.labels[k])
 
 
 def stack(sizes: tuple[int, ...], last: nn.Module | None) -> nn.Sequential:
     """Linear layers with leaky ReLU between."""
     parts: list[nn.Module] = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         parts += [nn.Linear(fan_in, fan_out), nn.LeakyReLU(0.2)]
     return nn.Sequential(*parts[:-1], *([] if last is None else [last]))
 
@@ -94,7 +92,8 @@ def ours() -> Iterator[Any]:
     """Our trainer, on the same nets, batches and rates."""
     rule = gan.Adam(RATES["lr"], RATES["betas"])  # type: ignore[arg-type]
     config = gan.preset(
-        "wgan-gp", "mnist", generator=gan.MLPGenerator(GENERATOR, LATENT, "leaky_relu"), critic=wdist.MLP(CRITIC, "leaky_relu"),
+        "wgan-gp", "mnist",
+        generator=gan.MLPGenerator(GENERATOR, LATENT, "leaky_relu"), critic=wdist.MLP(CRITIC, "leaky_relu"),
         batch=BATCH, n_critic=N_CRITIC, generator_optimizer=rule, critic_optimizer=rule, held_every=0, penalty_warmup=0,
     )  # fmt: skip
     return gan.Trainer(config, seed=0).steps(10**9)

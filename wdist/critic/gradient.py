@@ -85,6 +85,6 @@ def _penalised(
 
 
 def _write(layer: nn.Linear, chain: Tensor, inputs: Tensor, n: int) -> None:
-    """Gradients of one layer: its weight's from all rows, its bias's from those of x and y, as no slope depends on it."""
+    """Gradients of a layer: its weight's from all rows, its bias's from those of x and y: no slope depends on it."""
     layer.weight.grad = chain.T @ inputs
     layer.bias.grad = chain[: 2 * n].sum(dim=0)

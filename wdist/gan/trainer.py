@@ -186,7 +186,7 @@ class Trainer:
 
     @torch.no_grad()
     def _fakes(self, n: int) -> Iterator[Tensor]:
-        """`n` batches for the critic, detached: nothing of the generator moves. They are made at once if that is the same.
+        """`n` batches for the critic, detached, as nothing of the generator moves; made at once if that is the same.
 
         Under batch normalisation it is not.
         """
