@@ -1,6 +1,6 @@
 """The trainer against the usual loop, on the same mathematics: generator steps a second, and the gradients' difference.
 
-`usual` is the loop of the most-used public collection of GANs, in our words: a DataLoader whose items are normalised one
+`usual` is the loop of the most-used public collection of GANs, in our words: a DataLoader with items normalised one
 by one, the penalty by a second differentiation, fakes that are not detached in the critic's step, torch's own Adam.
 Both sides take turns in one process; the median of their turns is compared.
 """

@@ -16,6 +16,7 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import GradientPenalty
 from wdist.critic.nets import ScalarMLP
 from wdist.critic.slope import is_piecewise_linear, slope_of
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["Objective", "descend", "dual_value"]
 
@@ -32,34 +33,33 @@ def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def descend(
     net: nn.Module, constraint: Constraint, objective: Objective, x: Tensor, y: Tensor, rng: torch.Generator,
-    warmth: float,
+    warmth: float, ranks: Ranks = ALONE,
 ) -> Tensor:  # fmt: skip
     """Write the gradient of penalty − objective into the weights' `grad`, which is empty; the objective, detached."""
     if _written_out(net, constraint, objective) and len(x) == len(y):
         assert isinstance(net, ScalarMLP)
         assert isinstance(constraint, GradientPenalty)
-        return _penalised(net, constraint, x, y, rng, warmth)
+        return _penalised(net, constraint, x, y, constraint.places(x, rng, ranks), warmth)
     value = objective(net, x, y)
-    loss = constraint.penalty(net, x, y, rng, warmth) - value
+    loss = constraint.penalty(net, x, y, rng, warmth, ranks) - value
     loss.backward()  # type: ignore[no-untyped-call]
     return value.detach()
 
 
 def _written_out(net: nn.Module, constraint: Constraint, objective: Objective) -> bool:
     plain = isinstance(constraint, GradientPenalty) and constraint.where == "interpolates"
-    return plain and objective is dual_value and is_piecewise_linear(net)
+    return plain and objective is dual_value and isinstance(net, ScalarMLP) and is_piecewise_linear(net)
 
 
 @torch.no_grad()
 def _penalised(
-    net: ScalarMLP, constraint: GradientPenalty, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float
+    net: ScalarMLP, constraint: GradientPenalty, x: Tensor, y: Tensor, t: Tensor, warmth: float
 ) -> Tensor:
-    """The same for f = w_L·σ(W_{L−1}·σ(…W_1·x)) and batches of one size n."""
+    """The same for f = w_L·σ(W_{L−1}·σ(…W_1·x)) and batches of one size n, t (n, 1) telling where between."""
     n = len(x)
     layers = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
     sigma = next((layer for layer in net.layers if not isinstance(layer, nn.Linear)), nn.Identity())
     points = torch.cat([x, y])  # (2n, d)
-    t = constraint.places(x, rng)  # (n, 1)
     first = torch.addmm(layers[0].bias, points, layers[0].weight.T)  # (2n, k)
     h = torch.cat([first, torch.lerp(first[n:], first[:n], t)])  # (3n, k): of x, of y, between
     inputs, slopes = [], []
