@@ -193,7 +193,9 @@ class Part:
 
     def chunks(self) -> Iterator[Tensor]:
         """All rows, some at a time."""
-        return (self._points[rows] for rows in torch.split(self.rows, min(AT_A_TIME, max(1, ROOM // self.dim))))
+        return (
+            self._points[rows] for rows in torch.split(self.rows, min(AT_A_TIME, max(1, ROOM // self.dim)))
+        )
 
 
 def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Part]:
