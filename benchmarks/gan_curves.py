@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import torch
@@ -26,6 +27,7 @@ from benchmarks.store import QUICK, RESULTS, write_whole
 from wdist import datasets
 from wdist.gan.classifier import mnist_classifier
 from wdist.gan.evaluator import Evaluator
+from wdist.gan.stopping import StoppingRule
 
 app = typer.Typer(add_completion=False)
 
@@ -133,6 +135,24 @@ def stops(steps: int = 3000, every: int = 100, quick: bool = False, first: int =
             path, json.dumps({"name": name, "classes": classes, "seed": seed, "points": points}, indent=1)
         )
         print(k, name, points[-1]["logged"], points[-1]["quality"], flush=True)
+
+
+@app.command()
+def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
+    """Replay the traced runs through the stopping rule: where it stops, against the best of the whole run."""
+    for path in sorted(folder.glob("*.json")):
+        trace = json.loads(path.read_text())
+        rule, points, verdict = StoppingRule(), trace["points"], None
+        for k, point in enumerate(points):
+            verdict = rule.update(SimpleNamespace(numbers=point["logged"], collapse=point["collapse"]))
+            if verdict.stop:
+                break
+        heights = [point["quality"]["debiased"] for point in points]
+        assert verdict is not None
+        print(
+            f"{trace['name']:24s} {trace['classes']:5s} {k + 1:3d} of {len(points)}: {heights[k]:6.3f} at the stop, "
+            f"{heights[verdict.best]:6.3f} kept, best {min(heights):6.3f}, floor {points[0]['quality']['floor']:.3f}; {verdict}"
+        )
 
 
 @app.command()
