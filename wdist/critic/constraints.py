@@ -17,6 +17,7 @@ from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
 from wdist.critic.slope import input_gradient
 from wdist.errors import InputError
 from wdist.options import check_positive
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["CONSTRAINTS", "Clip", "Constraint", "GradientPenalty", "Orthonormal", "Spectral"]
 
@@ -92,25 +93,26 @@ class GradientPenalty(Constraint):
         return net
 
     def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0,
+        ranks: Ranks = ALONE,
+    ) -> Tensor:  # fmt: skip
         """λ·E(|∇f(z)| − 1)², z uniform on the segments between the rows of x and of y, or rows themselves.
 
         Slopes below one pay only `warmth` of it: at full price from the start, the penalty would drive the
         slope to one in whatever direction the initial weights have, and hold it there, wrong way round as
         often as not.
         """
-        slope = input_gradient(net, self._points(x, y, rng))  # (n, d)
+        slope = input_gradient(net, self._points(x, y, rng, ranks))  # (n, d)
         excess = torch.linalg.vector_norm(slope, dim=1) - 1  # (n,)
         price = torch.where(excess > 0, 1.0, warmth if self.two_sided else 0.0)
         penalty: Tensor = self.lam * (price * excess.square()).mean()
         return penalty
 
-    def _points(self, x: Tensor, y: Tensor, rng: torch.Generator) -> Tensor:
+    def _points(self, x: Tensor, y: Tensor, rng: torch.Generator, ranks: Ranks) -> Tensor:
         if self.where == "data":
             return torch.cat([x, y])
         n = min(len(x), len(y))
-        t = torch.rand(n, 1, generator=rng, device=x.device, dtype=x.dtype)
+        t = ranks.share(torch.rand(n * ranks.size, 1, generator=rng, device=x.device, dtype=x.dtype))
         between = torch.lerp(y[:n], x[:n], t)
         return between if self.where == "interpolates" else torch.cat([between, x, y])
 

@@ -8,7 +8,7 @@ of draws are independent of each other, their spread tells how much did not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,14 +18,17 @@ from wdist.critic.potential import Potential, Scaling
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.question import Measure
+from wdist.ranks import Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
 
-__all__ = ["Reading", "Split"]
+__all__ = ["Reading", "Split", "drawn_rows"]
 
 START_DRAWS = 4096
 BLOCK, VALIDATION_BLOCKS, FEWEST_BLOCKS, MOST_BLOCKS = 512, 8, 40, 200
 """Blocks of draws: their means are what a standard error is computed from, so 40 are few enough."""
+ROOM, LEAST_BLOCK = 2**25, 16
+"""Coordinates of a side that are drawn ahead of the fit: blocks of large images have fewer rows, but not below 16."""
 FINE = 1e-3
 """Standard error relative to the value, by what validation saw, down to which sources draw."""
 
@@ -70,7 +73,7 @@ class Split:
     def of(a: Measure, b: Measure, rng: Rng) -> Split:
         """Split samples 3:1:2 at random; let sources draw."""
         if not isinstance(a, Samples) and not isinstance(b, Samples):
-            starts = a.draw(START_DRAWS, rng.torch()), b.draw(START_DRAWS, rng.torch())
+            starts = a.draw(_starts(a.dim), rng.torch()), b.draw(_starts(a.dim), rng.torch())
             held = _common(a, b, VALIDATION_BLOCKS, rng)
             ahead = tuple(
                 _common(a, b, VALIDATION_BLOCKS, rng) for _ in range(0, FEWEST_BLOCKS, VALIDATION_BLOCKS)
@@ -81,6 +84,15 @@ class Split:
         ]
         trains, starts_, validations, reports = zip(*sides, strict=True)
         return Split(trains, starts_, validations, reports, (), rng)
+
+    def shared(self, ranks: Ranks) -> Split:
+        """The same, with the first rank's points to start from and to judge by: a source may draw others elsewhere."""
+        if ranks.size == 1:
+            return self
+        start, (x, u), (y, v) = [z.clone() for z in self.start], *self.validation
+        x, y = x.clone(), y.clone()
+        ranks.spread([*start, x, y])
+        return replace(self, start=(start[0], start[1]), validation=((x, u), (y, v)))
 
     def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
         """The validation points, standardised."""
@@ -94,43 +106,56 @@ class Split:
             fewest = min(round(1 / float(mass.square().sum())) for _, mass in self.report)
             error = math.sqrt(found[0][1] + found[1][1])
             return Reading(found[0][0] - found[1][0], error, max(1, fewest - 1))
-        seen = _blocks(f(self.validation[0][0]) - f(self.validation[1][0]))
+        size = _block(self.train[0].dim)
+        seen = _means(f(self.validation[0][0]) - f(self.validation[1][0]), size)
         aim = FINE * abs(float(seen.mean()))
         needed = float(seen.var()) / aim**2 if aim else math.inf
         blocks = round(min(MOST_BLOCKS, max(FEWEST_BLOCKS, needed)))
-        pairs, stopped = self._pairs(blocks)
-        differences = torch.cat([_blocks(f(x) - f(y)) for x, y in pairs])  # (blocks,)
-        error = float(differences.std()) / math.sqrt(len(differences))
-        return Reading(float(differences.mean()), error, len(differences) - 1, stopped)
-
-    def _pairs(self, blocks: int) -> tuple[list[tuple[Tensor, Tensor]], str]:
-        pairs = list(self.ahead)
+        differences, stopped = [_means(f(x) - f(y), size) for x, y in self.ahead], ""
         for _ in range(FEWEST_BLOCKS, blocks, VALIDATION_BLOCKS):
             try:
-                pairs.append(_common(*self.train, VALIDATION_BLOCKS, self.rng))
-            except InputError as error:  # a source that has begun to fail; what it gave before stands
-                return pairs, str(error)
-        return pairs, ""
+                x, y = _common(*self.train, VALIDATION_BLOCKS, self.rng)
+            except InputError as failure:  # a source that has begun to fail; what it gave before stands
+                stopped = str(failure)
+                break
+            differences.append(_means(f(x) - f(y), size))
+        differing = torch.cat(differences)  # (blocks,)
+        error = float(differing.std()) / math.sqrt(len(differing))
+        return Reading(float(differing.mean()), error, len(differing) - 1, stopped)
+
+
+def drawn_rows(d: int) -> int:
+    """How many points of a source with d coordinates are held at once."""
+    return _starts(d) + (VALIDATION_BLOCKS + FEWEST_BLOCKS) * _block(d)
+
+
+def _starts(d: int) -> int:
+    return min(START_DRAWS, max(LEAST_BLOCK**2, ROOM // (2 * d)))
+
+
+def _block(d: int) -> int:
+    return min(BLOCK, max(LEAST_BLOCK, ROOM // (FEWEST_BLOCKS * d)))
 
 
 def _common(a: Source, b: Source, blocks: int, rng: Rng) -> tuple[Tensor, Tensor]:
-    """Blocks of draws of two sources, each block from a generator of its own, in one state for both: (blocks·BLOCK, d).
+    """Blocks of draws of two sources, each block from a generator of its own, in one state for both: (blocks·size, d).
 
     From one generator for all blocks, those of a source that takes more numbers than the other would overlap.
     """
     drawn: list[tuple[Tensor, Tensor]] = []
+    size = _block(a.dim)
     for _ in range(blocks):
         stream = rng.torch()
         state = stream.get_state()
-        x = a.draw(BLOCK, stream)
+        x = a.draw(size, stream)
         stream.set_state(state)
-        drawn.append((x, b.draw(BLOCK, stream)))
+        drawn.append((x, b.draw(size, stream)))
     return torch.cat([x for x, _ in drawn]), torch.cat([y for _, y in drawn])
 
 
-def _blocks(values: Tensor) -> Tensor:
-    """Means of blocks: (blocks·BLOCK,) -> (blocks,)."""
-    return values.view(-1, BLOCK).mean(dim=1)
+def _means(values: Tensor, size: int) -> Tensor:
+    """Means of blocks: (blocks·size,) -> (blocks,)."""
+    return values.view(-1, size).mean(dim=1)
 
 
 def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
@@ -148,9 +173,10 @@ def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Points]
 def _drawn(source: Source, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
     """Train, start, validation and report of a source beside given points."""
     validation, report = (
-        _even(source.draw(BLOCK * blocks, rng.torch())) for blocks in (VALIDATION_BLOCKS, FEWEST_BLOCKS)
+        _even(source.draw(_block(source.dim) * blocks, rng.torch()))
+        for blocks in (VALIDATION_BLOCKS, FEWEST_BLOCKS)
     )
-    return source, source.draw(START_DRAWS, rng.torch()), validation, report
+    return source, source.draw(_starts(source.dim), rng.torch()), validation, report
 
 
 def _even(x: Tensor) -> Points:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint, Optimizer
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["CriticStep", "dual_value"]
 
@@ -24,22 +26,28 @@ class CriticStep:
     """Ascend E_a f − E_b f − penalty by one step of the optimiser, then project.
 
     The WGAN literature's critic loss is the negative of what is ascended here (Arjovsky et al. 2017, eq.
-    (2)).
+    (2)). `objective(net, x, y)` puts something else in the place of E_a f − E_b f, as the discriminator of a
+    standard GAN does.
     """
 
     net: nn.Module
     constraint: Constraint
     optimizer: Optimizer
+    objective: Callable[[nn.Module, Tensor, Tensor], Tensor] = dual_value
+    ranks: Ranks = ALONE
 
     def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
-        """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d.
+        """Take a step on batches x (n, d) and y (m, d); the objective before it, detached, 0-d.
 
+        Where several `ranks` step together, x and y are this one's shares of the batches, and so is the value; the
+        networks and the generators are alike in all, and the step is that of one process on the whole batches.
         `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`.
         """
-        value = dual_value(self.net, x, y)
-        loss = self.constraint.penalty(self.net, x, y, rng, warmth) - value
+        value = self.objective(self.net, x, y)
+        loss = self.constraint.penalty(self.net, x, y, rng, warmth, self.ranks) - value
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.average(self.net.parameters())
         self.optimizer.step()
         self.constraint.project(self.net)
         return value.detach()
