@@ -244,7 +244,7 @@ class TestRefusals:
                 lambda: wdist.estimate(
                     np.ones((30, 8, 8, 3)), np.ones((30, 8, 8, 3)), method=Critic(net=ConvNet((3, 8, 8)))
                 ),
-                "images (channels, height, width) = (3, 8, 8) and these are (8, 8, 3); pass their shape, with channels",
+                "images (channels, height, width) = (3, 8, 8), these are (8, 8, 3); pass their shape, with channels",
             ),
             (
                 lambda: Orthonormal().prepare(

@@ -149,7 +149,7 @@ class Critic(Method):
             for shape in (m.shape for m in sides if len(m.shape) == len(self.net.shape)):
                 if shape != self.net.shape:
                     return (
-                        f"its ConvNet is for images (channels, height, width) = {self.net.shape} and these are {shape}; "
+                        f"its ConvNet is for images (channels, height, width) = {self.net.shape}, these are {shape}; "
                         "pass their shape, with channels first: images.transpose(0, 3, 1, 2) where they come last"
                     )
         # counted by NumPy: torch would wake its threads, which costs more than many an answer
