@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import torch
@@ -26,6 +27,7 @@ from benchmarks.store import QUICK, RESULTS, write_whole
 from wdist import datasets
 from wdist.gan.classifier import mnist_classifier
 from wdist.gan.evaluator import Evaluator
+from wdist.gan.stopping import StoppingRule
 
 app = typer.Typer(add_completion=False)
 
@@ -41,23 +43,37 @@ RECIPES = {
 ALL = "0123456789"
 CRITIC = wdist.Critic(constraint=wdist.Orthonormal(), net=wdist.MLP((64, 64), "maxmin"), steps=200, batch=128)
 QUALITIES = ("debiased", "frechet")
+KEPT = (*QUALITIES, "floor", "recall", "diversity")
+IMAGE = 28 * 28
+TOY = Recipe("penalty", 1e-3, lam=0.1)
 LONG = (
-    *(("penalty", RECIPES["penalty"], ALL, seed) for seed in (0, 1)),
-    ("penalty, slower", Recipe("penalty", 3e-4), ALL, 0),
-    ("penalty, wide", Recipe("penalty", 1e-3, width=200), ALL, 0),
-    *(("clip", RECIPES["clip"], ALL, seed) for seed in (0, 1)),
-    ("non-saturating, fast, 1 step", RECIPES["non-saturating, fast, 1 step"], ALL, 0),
-    ("penalty", RECIPES["penalty"], "7", 0),
-    ("clip", RECIPES["clip"], "7", 0),
+    *(("penalty", Recipe("penalty", 2e-3), "7", seed) for seed in (0, 1)),
+    ("penalty", Recipe("penalty", 2e-3), "3", 0),
+    ("clip", Recipe("clip", 1e-3), "7", 0),
+    ("non-saturating, 1 step", RECIPES["non-saturating, fast, 1 step"], "7", 0),
     ("non-saturating", RECIPES["non-saturating"], "7", 0),
+    *(("penalty", TOY, "ring", seed) for seed in (0, 1)),
+    ("penalty", TOY, "grid", 0),
+    ("clip", Recipe("clip", 5e-4, c=0.1), "ring", 0),
 )
-"""Ten runs, each long enough to stand still: name, recipe, digits, seed."""
+"""Ten runs, long enough for most to stand still: name, recipe, data, seed."""
 
 
-def digits(classes: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Images of some digits for training, for the evaluator, and for the quality: 6 : 2 : 2, in the bundle's order."""
+def parts(name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Give points for training, for the evaluator, and for the quality: images of some digits, or a toy law's."""
+    if name in ("ring", "grid"):
+        rng, ticks = torch.Generator().manual_seed(0), 2 * torch.arange(-2.0, 3.0)
+        angle = math.tau * torch.arange(8) / 8
+        centres = (
+            torch.stack([angle.cos(), angle.sin()], dim=1) * 2
+            if name == "ring"
+            else torch.cartesian_prod(ticks, ticks)
+        )
+        x = centres[torch.randint(len(centres), (14_000,), generator=rng)]
+        x += 0.05 * torch.randn(x.shape, generator=rng)
+        return x[:10_000], x[10_000:12_000], x[12_000:]
     bundle = datasets.mnist()
-    x = torch.as_tensor(bundle.points[[str(label) in classes for label in bundle.labels]])
+    x = torch.as_tensor(bundle.points[[str(label) in name for label in bundle.labels]])
     cuts = 6 * len(x) // 10, 8 * len(x) // 10
     return x[: cuts[0]], x[cuts[0] : cuts[1]], x[cuts[1] :]
 
@@ -67,19 +83,18 @@ def traced(
 ) -> Iterator[dict[str, Any]]:
     """Train once and judge every checkpoint on both held-out sets."""
     train, shown, kept = data
-    net, _ = mnist_classifier()
+    images = train.shape[1] == IMAGE
+    net = mnist_classifier()[0] if images else None
     judge = Evaluator(shown, classifier=net, critic=CRITIC if critic else None, most=500)
-    quality = Evaluator(kept, classifier=net, seed=1)
-    for point in run(recipe, train, steps, every, seed, bounded=True):
+    quality = Evaluator(kept, classifier=net, most=500, seed=1)
+    for point in run(recipe, train, steps, every, seed, bounded=images):
         found, began = judge(point.generator), time.process_time()
         true = quality(point.generator).numbers
         yield {
             "step": point.step,
             "logged": {"raw": point.raw, "corrected": point.corrected} | found.numbers,
             "collapse": found.collapse,
-            "quality": {
-                name: true[name] for name in (*QUALITIES, "floor", "frechet_floor", "recall", "diversity")
-            },
+            "quality": {name: true.get(name, math.nan) for name in KEPT},
             "seconds": time.process_time() - began,
         }
 
@@ -93,7 +108,7 @@ def rank(
     quick: bool = False,
 ) -> None:
     """Trace runs of every loss and rank their checkpoints by each logged number."""
-    data, runs = digits(classes), []
+    data, runs = parts(classes), []
     path = (QUICK if quick else RESULTS) / f"gan_curves_{classes}.json"
     for seed in range(seeds):
         for name, recipe in RECIPES.items():
@@ -110,7 +125,7 @@ def rank(
 def stops(steps: int = 3000, every: int = 100, quick: bool = False, first: int = 0) -> None:
     """Trace the ten long runs, from the `first` on."""
     for k, (name, recipe, classes, seed) in list(enumerate(LONG))[first:]:
-        data = digits(classes)
+        data = parts(classes)
         points = list(
             traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed, critic=False)
         )
@@ -120,6 +135,25 @@ def stops(steps: int = 3000, every: int = 100, quick: bool = False, first: int =
             path, json.dumps({"name": name, "classes": classes, "seed": seed, "points": points}, indent=1)
         )
         print(k, name, points[-1]["logged"], points[-1]["quality"], flush=True)
+
+
+@app.command()
+def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
+    """Replay the traced runs through the stopping rule: where it stops, against the best of the whole run."""
+    for path in sorted(folder.glob("*.json")):
+        trace = json.loads(path.read_text())
+        rule, points, verdict = StoppingRule(), trace["points"], None
+        for k, point in enumerate(points):
+            verdict = rule.update(SimpleNamespace(numbers=point["logged"], collapse=point["collapse"]))
+            if verdict.stop:
+                break
+        heights = [point["quality"]["debiased"] for point in points]
+        assert verdict is not None
+        print(
+            f"{trace['name']:24s} {trace['classes']:5s} {k + 1:3d} of {len(points)}: {heights[k]:6.3f} at the stop, "
+            f"{heights[verdict.best]:6.3f} kept, best {min(heights):6.3f}, "
+            f"floor {points[0]['quality']['floor']:.3f}; {verdict}"
+        )
 
 
 @app.command()

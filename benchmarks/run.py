@@ -1,4 +1,4 @@
-"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`, `critic`, `gan`; see `--help`.
+"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `critic`, `gan` and others; see `--help`.
 
 Every command saves after each row and can go on where it stopped (`--resume`). With `--quick` sizes are small and
 results go to build/benchmarks/, which git ignores; without, to benchmarks/results/, from which
@@ -17,8 +17,10 @@ import typer
 
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
+from benchmarks import digits as digits_
 from benchmarks import gan as gan_
 from benchmarks import scaling as scaling_
+from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
@@ -104,6 +106,29 @@ def critic(
             raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
     table = begun(folder(quick) / "critic.json", resume=resume)
     critic_.measure(table, cells, contestants, range(1 if quick else seeds), typer.echo)
+
+
+@app.command()
+def steps(
+    device: Annotated[str, typer.Option(help="cpu, or cuda on a machine that has it.")] = "cpu",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure a step of a critic beside a plain loop, and the closed form of a penalty's gradient."""
+    table = begun(folder(quick) / "steps.json", resume=resume)
+    steps_.measure(table, device, quick, typer.echo)
+
+
+@app.command()
+def digits(
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure what critics prove of handwritten digits, beside the exact distance between samples."""
+    fitted = {name: digits_.CONTESTANTS[name] for name in list(digits_.CONTESTANTS)[: 1 if quick else None]}
+    table = begun(folder(quick) / "digits.json", resume=resume)
+    digits_.measure(table, range(seeds), typer.echo, fitted)
 
 
 @app.command()

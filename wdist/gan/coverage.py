@@ -89,8 +89,18 @@ def coverage(
     within, length = per_class(mass * (comes == goes)), per_class(mass * cost.double())
     shares = torch.bincount(origin, minlength=k) / len(origin)
     whole = due.clamp_min(torch.finfo(torch.float64).tiny)
-    columns = (tuple(part.tolist()) for part in (due, shares.double(), within / whole, length / whole))
-    return Coverage(names, *columns, n=len(origin))
+
+    def listed(per_class: Tensor) -> tuple[float, ...]:
+        return tuple(per_class.tolist())
+
+    return Coverage(
+        names,
+        listed(due),
+        listed(shares.double()),
+        listed(within / whole),
+        listed(length / whole),
+        len(origin),
+    )
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Seen:
             weight = next(classifier.parameters(), None)
             x = x if weight is None else x.to(weight)
         inner = getattr(classifier, "features", None)
-        parts = x.split(ROWS)
+        parts = torch.split(x, ROWS)
         logits = torch.cat([_rows(classifier(part), len(part), "logits") for part in parts])
         features = logits
         if callable(inner):

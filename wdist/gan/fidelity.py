@@ -1,8 +1,8 @@
 """FID, KID and the inception score as papers print them, by torch-fidelity, for comparison with those.
 
-They are of another network, trained on photographs, and of its own unit: FID is a squared distance and biased by the
-number of images. wdist only hands over the images; the package (extra `fidelity`) fetches the network's weights when it is
-first used, unless it is given their file.
+They are of another network, trained on photographs, and in its unit: FID is a squared distance, biased by the number of
+images. wdist only hands over the images; the package (extra `fidelity`) fetches the network's weights when it is first
+used, unless it is given their file.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def fidelity_scores(
     Args:
         generator: Draws points (n, d) with levels in [0, 1]; those outside are clipped.
         real: Points (n, d), likewise.
-        shape: Of one image, (H, W) for grey ones or (H, W, C) with C of 1 or 3; grey ones are repeated in three channels.
+        shape: Of one image, (H, W) for grey ones or (H, W, C) with C of 1 or 3; grey ones are repeated thrice.
         weights: File of the Inception network's weights; None to let the package fetch it.
         seed: Of the latents.
 
@@ -87,8 +87,12 @@ def fidelity_scores(
         cuda=torch.cuda.is_available(), kid_subset_size=min(LARGEST_SUBSET, n), cache=False,
         feature_extractor_weights_path=None if weights is None else str(weights),
     )  # fmt: skip
-    names = "frechet_inception_distance", "kernel_inception_distance_mean", "inception_score_mean"
-    return FidelityScores(*(float(found[name]) for name in names), n=n)
+    return FidelityScores(
+        fid=float(found["frechet_inception_distance"]),
+        kid=float(found["kernel_inception_distance_mean"]),
+        inception=float(found["inception_score_mean"]),
+        n=n,
+    )
 
 
 class _Levels(Dataset[Tensor]):

@@ -20,7 +20,7 @@ __all__ = ["Judged", "StoppingRule", "Verdict"]
 
 NUMBERS = {"debiased": "the debiased distance", "critic": "W1 by a critic fitted from scratch"}
 WINDOW = 3
-"""Evaluations whose median is taken, so that one of luck neither starts nor ends a plateau."""
+"""Evaluations whose median is taken, so that one outlier neither starts nor ends a plateau."""
 NOISE = 0.01
 """Share of the floor below which two distances are not told apart."""
 
@@ -47,8 +47,9 @@ class Verdict:
         stop: Whether to stop.
         reason: Which number stands still, since when and at what; "" while the run goes on.
         collapse: The collapse that the generator is in, and since when; "" if it is in none.
-        best: Place of the best evaluation so far, from 0: the checkpoint to keep.
-        value: The number gone by, at that evaluation: the median of it and the two before.
+        best: Place of the best evaluation so far, from 0: the checkpoint to keep. A generator may swing by tenths from
+            one to the next; as all are judged by the same points, the best is no matter of luck alone.
+        value: The number gone by, at that evaluation.
     """
 
     stop: bool
@@ -111,7 +112,7 @@ class StoppingRule:
         self._diversities.append(numbers["diversity"])
         self._collapsed = self._collapsed + 1 if evaluation.collapse else 0
         smooth, variety = _smoothed(self._values), _smoothed(self._diversities)
-        best, k = min(range(len(smooth)), key=smooth.__getitem__), len(smooth)
+        best, k = min(range(len(smooth)), key=self._values.__getitem__), len(smooth)
         collapse = ""
         if self._collapsed:
             collapse = f"{evaluation.collapse} (since evaluation {k - self._collapsed})"
@@ -122,9 +123,9 @@ class StoppingRule:
         stop = k >= self.fewest and before - since < enough and not rising
         reason = f"stands still since evaluation {ago}, at {smooth[-1]:.4g}"
         if smooth[-1] - before > enough:
-            reason = f"has risen since evaluation {best}, from {smooth[best]:.4g} to {smooth[-1]:.4g}"
+            reason = f"has risen since evaluation {best}, from {self._values[best]:.4g} to {smooth[-1]:.4g}"
         reason = f"{NUMBERS[self.by]} {reason}" if stop else ""
-        return Verdict(stop, reason, collapse, best, smooth[best])
+        return Verdict(stop, reason, collapse, best, self._values[best])
 
 
 def _smoothed(values: list[float]) -> list[float]:
