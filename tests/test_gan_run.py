@@ -377,3 +377,21 @@ class TestCommandLine:
         result = cli("gan train --resume r --n-critic 4")
         assert result.exit_code == 2
         assert "n_critic was 1 and is 4" in result.stderr
+
+    def test_runs_are_judged_side_by_side_and_the_better_one_comes_first(self):
+        for name, steps in (("short", 1), ("long", 120)):
+            nets = "--units 32 --batch 32 --n-critic 2 --loss wgan-lp --lr 0.005"
+            result = cli(f"gan train --data ring --steps {steps} {nets} --out {name}")
+            assert result.exit_code == 0, result.output
+        result = cli("gan compare short long --json")
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        assert found["long"]["debiased"] < 0.8 * found["short"]["debiased"]
+        shown = cli("gan compare short long").stdout
+        assert shown.index("long") < shown.index("short")
+        one = json.loads(cli("gan evaluate long --json").stdout)
+        assert one["long"] == found["long"]
+        cli(f"gan train --data grid --steps 1 {self.SMALL} --out other")
+        refused = cli("gan compare long other")
+        assert refused.exit_code == 2
+        assert "other and long were trained on different data" in refused.stderr

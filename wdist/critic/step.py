@@ -26,8 +26,8 @@ class CriticStep:
     net: nn.Module
     constraint: Constraint
     optimizer: Optimizer
-    objective: Objective = dual_value
     ranks: Ranks = ALONE
+    objective: Objective = dual_value
 
     def __call__(
         self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0, pieces: int = 1

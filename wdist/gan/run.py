@@ -24,6 +24,7 @@ from wdist.gan.recipes import described, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
 
@@ -87,6 +88,9 @@ class Run:
             NotConvergedError: if a number is not finite; the text names the last good state and what to try.
             InputError: if another process trains in this folder.
         """
+        if not self.trainer.ranks.first:  # the first process writes for all
+            yield from self.trainer.steps(self.steps - self.trainer.step)
+            return
         with self.folder.locked(), _signals() as asked:
             try:
                 for report in self.trainer.steps(self.steps - self.trainer.step):
@@ -111,11 +115,11 @@ class Run:
         self.checkpoint()
         self._guarded(lambda: self.trainer.generator.save(self.folder.generator))
         self._sheet()
-        rows = [row for row in self.folder.rows() if "critic" in row]
-        if rows:
+        rows = self.folder.rows()
+        if seen := [row["critic"] for row in rows if "critic" in row]:
             loss = self.trainer.config.loss
             name = "the data's unit" if loss.quantity == "W1" else "nats"
-            title = f"{loss.quantity} by the critic: {rows[-1]['critic']:.3g} after {self.trainer.step} steps"
+            title = f"{loss.quantity} by the critic: {seen[-1]:.3g} after {self.trainer.step} steps"
             self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, f"{loss.quantity} ({name})"))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
@@ -164,28 +168,34 @@ class Run:
 
 
 def begin(
-    path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = ()
-) -> Run:
+    path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = (),
+    ranks: Ranks = ALONE,
+) -> Run:  # fmt: skip
     """Start a run in a folder that has none.
 
     Raises:
         InputError: if it has one, or cannot be written to.
     """
-    if path.config.exists():
-        raise InputError(
-            f"{path.path} holds a run already; go on with it by --resume {path.path}, or choose another folder"
-        )
-    trainer = Trainer(config, seed, hooks)
-    path.make()
-    with path.locked():
-        path.write(path.config, {"seed": seed, "config": described(config)})
-        path.write(path.path / "environment.json", environment())
+
+    def prepare() -> None:
+        if path.config.exists():
+            raise InputError(
+                f"{path.path} holds a run already; go on with it by --resume {path.path}, or choose another folder"
+            )
+        path.make()
+        with path.locked():
+            path.write(path.config, {"seed": seed, "config": described(config)})
+            path.write(path.path / "environment.json", environment())
+
+    trainer = Trainer(config, seed, hooks, ranks)
+    ranks.told(prepare)
     return Run(path, trainer, pace or Pace())
 
 
 def resume(
-    path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = ()
-) -> Run:
+    path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
+    ranks: Ranks = ALONE,
+) -> Run:  # fmt: skip
     """Go on with a run from its newest sound checkpoint, or from the start if it has none.
 
     Args:
@@ -193,6 +203,7 @@ def resume(
         config: What it is thought to be; None for what it says itself.
         pace: How often files are written.
         hooks: Of the trainer.
+        ranks: The processes that train together; the first of them writes.
 
     Raises:
         InputError: if there is no run, or it is one of another config; the text says what differs.
@@ -202,14 +213,17 @@ def resume(
         config = rebuilt(written["config"])
     elif differences := differing(written["config"], described(config)):
         raise InputError(f"{path.path} is a run of another config: {'; '.join(differences)}")
-    with path.locked():
-        state, faults = path.checkpoints().latest()
-        trainer = Trainer(config, written["seed"], hooks)
-        told = [f"passed over: {fault}" for fault in faults]
-        if state is not None:
-            trainer.restore(state)
-        path.rewind(trainer.step)
-    return Run(path, trainer, pace or Pace(), told)
+    state, faults = path.checkpoints().latest()
+    trainer = Trainer(config, written["seed"], hooks, ranks)
+    if state is not None:
+        trainer.restore(state)
+
+    def rewind() -> None:
+        with path.locked():
+            path.rewind(trainer.step)
+
+    ranks.told(rewind)
+    return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
 
 
 def differing(was: Any, now: Any, name: str = "") -> list[str]:

@@ -25,6 +25,7 @@ from wdist.gan.layers import BATCH_NORMS
 from wdist.gan.optimizers import rate
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import opened
+from wdist.ranks import ALONE, Ranks
 from wdist.rng import Seed, as_rng
 
 __all__ = ["Trainer"]
@@ -58,9 +59,19 @@ class Trainer:
         ([1, 2], torch.Size([5, 2]))
     """
 
-    def __init__(self, config: TrainConfig, seed: Seed = 0, hooks: Sequence[Hook] = ()) -> None:
-        """Build nets and feeds; `seed` decides initial weights, batches and latents, each by a stream of its own."""
-        rng = as_rng(seed)
+    def __init__(
+        self, config: TrainConfig, seed: Seed = 0, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE
+    ) -> None:
+        """Build nets and feeds; `seed` decides initial weights, batches and latents, each by a stream of its own.
+
+        Where several processes train together, each is given its `ranks` and the same seed: all draw the same batches
+        and take their shares, and the steps are those of one process on the whole batches.
+        """
+        if config.batch % ranks.size:
+            raise InputError(
+                f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
+            )
+        rng, self.ranks = as_rng(seed), ranks
         self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
         self.parts = opened(config.data)
         train, dtype = self.parts.train, config.torch_dtype
@@ -72,6 +83,10 @@ class Trainer:
         self._noise, self._penalty, self._unseen = (rng.spawn().torch(config.device) for _ in range(3))
         weights = rng.spawn().torch()
         self.net = config.generator.build(self.form, weights, dtype).to(config.device)
+        if ranks.size > 1 and self._normed:
+            raise InputError(
+                "batch normalisation sees one process's share of a batch alone; pass norm='none'"
+            )
         self._check_form()
         start = self._start(weights)
         critic = config.constraint.prepare(config.critic.build(*start, weights).to(config.device))
@@ -79,7 +94,7 @@ class Trainer:
         ascent = (
             config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
         )
-        self.critic = CriticStep(critic, config.constraint, ascent, config.loss.objective)
+        self.critic = CriticStep(critic, config.constraint, ascent, self.ranks, config.loss.objective)
         self.descent = config.generator_optimizer.build(self.net.parameters())
         self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
         self.averaged = copy.deepcopy(self.net) if config.ema else self.net
@@ -115,18 +130,19 @@ class Trainer:
 
         `place` is its number among those before the next step of the generator, those of a warm-up below zero.
         """
-        x, _ = self._real.take(self.config.batch)
+        x = self.ranks.share(self._real.take(self.config.batch)[0])
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
         return self.critic(x, y, self._penalty, warmth)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
-        x, _ = self._real.take(self.config.batch) if self.config.loss.needs_real else (None, None)
+        x = self.ranks.share(self._real.take(self.config.batch)[0]) if self.config.loss.needs_real else None
         loss = self.config.loss.generator(self.critic.net, self.net(self._latents()), x)
         self.descent.zero_grad(set_to_none=True)
         weights = list(self.net.parameters())
         loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+        self.ranks.average(weights)
         self.descent.step()
         return loss.detach()
 
@@ -182,7 +198,11 @@ class Trainer:
         z = torch.randn(
             shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype
         )
-        return latent(z, None, self.form)
+        return latent(self.ranks.share(z), None, self.form)
+
+    @property
+    def _normed(self) -> bool:
+        return any(isinstance(part, BATCH_NORMS) for part in self.net.modules())
 
     @torch.no_grad()
     def _fakes(self, n: int) -> Iterator[Tensor]:
@@ -190,7 +210,7 @@ class Trainer:
 
         Under batch normalisation it is not.
         """
-        if any(isinstance(part, BATCH_NORMS) for part in self.net.modules()):
+        if self._normed:
             return iter([self.net(self._latents()) for _ in range(n)])
         return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
 
@@ -211,6 +231,10 @@ class Trainer:
         for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
             for group, first in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = first * factor
+
+    def _agreed(self, figures: list[float]) -> list[float]:
+        """Means over the processes, so that all report the same."""
+        return [sum(found) / len(found) for found in zip(*self.ranks.gather(figures), strict=True)]
 
     def _start(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
@@ -235,7 +259,7 @@ class Trainer:
     def _report(self, value: Tensor, loss: Tensor, started: float) -> StepReport:
         """What the step was like; refuses figures that are not finite."""
         norms = [norm_of_gradient(net) for net in (self.net, self.critic.net)]
-        figures: list[float] = torch.stack([value, loss, *norms]).tolist()  # one wait for the device
+        figures = self._agreed(torch.stack([value, loss, *norms]).tolist())  # one wait for the device
         for name, figure in zip(STEERING, figures, strict=True):
             if not math.isfinite(figure):
                 raise NotConvergedError(f"{name} is not finite at step {self.step}; {REMEDY}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from wdist.cli.gan import sample, train
+from wdist.cli.gan import evaluate, sample, train
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -19,3 +19,5 @@ app = typer.Typer(
 
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("sample")(sample.sample)
+app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(evaluate.compare)

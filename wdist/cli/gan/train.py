@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wdist.cli.gan.writers import tensorboard_writer
+from wdist.cli.processes import together
 from wdist.cli.terminal import EXIT_CODES, guarded, output, progress
 from wdist.errors import InputError
 
@@ -31,6 +32,7 @@ EXAMPLES = "\n\n".join(
         "[bold]Examples[/bold]",
         "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
         "  wdist gan train --resume runs/seven",
+        "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
         "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
         EXIT_CODES,
     ]
@@ -84,7 +86,7 @@ def train(
     dry_run: Annotated[bool, _option("Say what would be trained and how long; write nothing.", FILES)] = False,
 ) -> None:  # fmt: skip
     """Train a generator; its curve is in the data's units. Ctrl-C saves, and --resume goes on to the bit."""
-    with guarded():
+    with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
             from wdist.cli.gan.asked import begun_config, changed, numbers
@@ -106,7 +108,7 @@ def train(
             if resume is not None:
                 folder = RunFolder(resume)
                 config = changed(rebuilt(folder.read_config()["config"]), nets, changes)
-                run = runs.resume(folder, config, pace)
+                run = runs.resume(folder, config, pace, ranks=ranks)
             else:
                 wanted = tuple(classes.split(",")) if classes else ()
                 source = Data(str(data), wanted, labels, size, on_bad, held_out)
@@ -114,8 +116,9 @@ def train(
                 if dry_run:
                     _describe(Trainer(config, seed))
                     return
-                run = runs.begin(RunFolder(out or Path("runs") / str(data)), config, seed, pace)
-        _show(run, tensorboard)
+                folder = RunFolder(out or Path("runs") / str(data))
+                run = runs.begin(folder, config, seed, pace, ranks=ranks)
+        _show(run, tensorboard and ranks.first)
 
 
 def _check_folders(out: Path | None, resume: Path | None, data: str | None, loss: str | None) -> None:
@@ -158,6 +161,8 @@ def _show(run: Run, tensorboard: bool) -> None:
                         f"step {last.step}/{run.steps}: {name} {shown:.4g}, {last.seconds:.0f} s",
                         soft_wrap=True,
                     )
+    if not run.trainer.ranks.first:
+        return
     if shown is not None and last is not None:
         output().print(f"{name} by the critic {shown:.4g} (smoothed) after {last.step} steps", soft_wrap=True)
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
