@@ -151,8 +151,9 @@ def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
         assert verdict is not None
         at, kept = heights[seen - 1], heights[verdict.best]
         print(
-            f"{trace['name']:24s} {trace['classes']:5s} {seen:3d} of {len(points)}: {at:6.3f} at the stop, {kept:6.3f} kept, "
-            f"best {min(heights):6.3f}, floor {points[0]['quality']['floor']:.3f}; {verdict}"
+            f"{trace['name']:24s} {trace['classes']:5s} {k + 1:3d} of {len(points)}: {heights[k]:6.3f} at the stop, "
+            f"{heights[verdict.best]:6.3f} kept, best {min(heights):6.3f}, "
+            f"floor {points[0]['quality']['floor']:.3f}; {verdict}"
         )
 
 

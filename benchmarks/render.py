@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, population, scaling
+from benchmarks import coverage, critic, crossovers, digits, population, scaling, steps
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -54,7 +54,8 @@ def page(results: Path) -> str:
     ]
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
-    sections += [("critic", critic.__doc__, critic.table)]
+    sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
+    sections += [("digits", digits.__doc__, digits.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")

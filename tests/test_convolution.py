@@ -11,9 +11,12 @@ from wdist import Clip, ConvNet, Critic, GradientPenalty, InputError, Orthonorma
 from wdist.critic.convolution import Convolution
 from wdist.critic.lipschitz import lipschitz_bound, steepest_pair
 from wdist.critic.nets import NORM_PRESERVING
+from wdist.critic.parts import BLOCK, Split, drawn_rows
 from wdist.critic.slope import input_gradient, is_piecewise_linear
 from wdist.critic.step import CriticStep
 from wdist.critic.symbol import convolution_norm
+from wdist.question import ask
+from wdist.rng import as_rng
 
 
 def generator(seed=0):
@@ -195,6 +198,30 @@ class TestFit:
         else:
             assert "kappa unknown" in est.quantity
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("kind", ["samples", "sources"])
+    def test_large_images(self, kind):
+        """12288 coordinates: a shift by 0.1 is 0.1·√12288 far, and a process needs less than 2 GiB for it."""
+        g = np.random.default_rng(0)
+        a, b = (
+            (lambda n, rng, shift=shift: torch.rand(n, 3, 64, 64, generator=rng) + shift)
+            if kind == "sources"
+            else g.random((600, 3, 64, 64), dtype=np.float32) + np.float32(shift)
+            for shift in (0.1, 0.0)
+        )
+        est = wdist.estimate(a, b, method=Critic(net=ConvNet((3, 64, 64), (16, 32, 64)), steps=60, batch=64))
+        assert 0.9 * 0.1 * math.sqrt(12288) < est.value < 1.001 * 0.1 * math.sqrt(12288)
+        assert est.detail.lipschitz_bound == pytest.approx(1, abs=1e-5)
+
+    def test_what_large_images_take_is_bounded_by_their_coordinates(self):
+        law = wdist.truth.scaling(12288)
+        question = ask(law.a, law.b, rng=as_rng(0))
+        split = Split.of(question.a, question.b, as_rng(1))
+        rows = len(split.start[0]) + len(split.validation[0][0]) + sum(len(x) for x, _ in split.ahead)
+        assert rows == drawn_rows(12288) < 5000
+        assert drawn_rows(1000) == 4096 + 48 * BLOCK
+        assert Critic().memory(question) < 4 * 2**30
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
@@ -212,6 +239,12 @@ class TestRefusals:
                     np.ones((30, 784)), np.ones((30, 784)), method=Critic(net=ConvNet((3, 28, 28)))
                 ),
                 "points have 784 coordinates, and images of shape (3, 28, 28) have 3 x 28 x 28 = 2352",
+            ),
+            (
+                lambda: wdist.estimate(
+                    np.ones((30, 8, 8, 3)), np.ones((30, 8, 8, 3)), method=Critic(net=ConvNet((3, 8, 8)))
+                ),
+                "images (channels, height, width) = (3, 8, 8), these are (8, 8, 3); pass their shape, with channels",
             ),
             (
                 lambda: Orthonormal().prepare(

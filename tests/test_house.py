@@ -19,7 +19,7 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE
 MOST_LINES = 300
 
 FLOORS = (
-    "arrays costs errors matrix measures memory options question ranks reservoir result rng sources unheard",
+    "arrays costs errors matrix measures memory options question reservoir result rng sources unheard",
     "critic datasets files images plans resampling tables truth",
     "methods",
     "answer bounds calibration gan inference pairwise validation workers",
@@ -264,8 +264,10 @@ def global_draws(text):
         called = getattr(node.func, "attr", "")  # of any object, whatever stands before the dot
         if called in IN_PLACE_DRAWS and "generator" not in given:
             found.append((node.lineno, called))
-        of_a_generator = name.endswith(".numpy.multinomial")  # Rng.numpy
-        if called == "multinomial" and not (of_torch or of_a_generator) and "generator" not in given:
+        ours = name.endswith(
+            ".numpy.multinomial"
+        )  # a call's own NumPy generator; of tensors it is torch's global one
+        if called == "multinomial" and not of_torch and not ours and "generator" not in given:
             found.append((node.lineno, called))
         if called == "rvs" and "random_state" not in given:
             found.append((node.lineno, called))

@@ -206,7 +206,7 @@ class TestSplit:
         x = torch.arange(60.0, dtype=torch.float64)[:, None]
         question = ask(x, x + 1000, rng=as_rng(0))
         split = Split.of(question.a, question.b, as_rng(1))
-        rows = [split.train[0].points, split.validation[0][0], split.report[0][0]]
+        rows = [x[split.train[0].rows], split.validation[0][0], torch.cat(list(split.report[0].chunks()))]
         assert [len(part) for part in rows] == [30, 10, 20]
         assert sorted(torch.cat(rows)[:, 0].tolist()) == x[:, 0].tolist()
 

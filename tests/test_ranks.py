@@ -1,12 +1,18 @@
 """Several processes at work on one answer: one step, one fit and one refusal, the same in all and as in one process."""
 
 import datetime
+import json
 import multiprocessing
 import os
 import pickle
+import signal
+import subprocess
+import sys
 import time
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import distributed
@@ -52,7 +58,7 @@ def stepped(constraint, ranks=ALONE, steps=3):
     """
     rng = torch.Generator().manual_seed(5)
     net = constraint.prepare(wdist.MLP((8, 8), "abs").build(X, Y, rng))
-    step = CriticStep(net, constraint, constraint.optimizer(net, 0.05), ranks)
+    step = CriticStep(net, constraint, constraint.optimizer(net, 0.05), ranks=ranks)
     for _ in range(steps):
         rows = torch.randperm(64, generator=rng)[:32]
         step(ranks.share(X[rows]), ranks.share(Y[rows]), rng)
@@ -199,3 +205,38 @@ class TestTwoProcesses:
         assert "NotConvergedError: another process of this job is gone" in two[0]["left alone"]
         assert "run the job again" in two[0]["left alone"]
         assert two[0]["seconds"] < TIME_OUT / 2
+
+
+@pytest.mark.slow
+def test_torchrun_gives_one_answer_and_a_killed_rank_loses_no_checkpoint(tmp_path):
+    """Rank 1 is killed as soon as there is a checkpoint: the job ends with an error, and started again goes on."""
+    for name, shift in (("a.npy", 1), ("b.npy", 0)):
+        np.save(tmp_path / name, np.random.default_rng(shift).standard_normal((600, 3)) + shift)
+    files = [str(tmp_path / name) for name in ("a.npy", "b.npy")]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        "--master-port=0",
+        "-m",
+        "wdist",
+    ]
+    command += ["estimate", *files, "--method", "critic", "--json", "--checkpoint", str(tmp_path / "fit.pt")]
+    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 3 * TIME_OUT
+    while not (tmp_path / "fit.pt").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    children = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    out, errors = job.communicate(timeout=TIME_OUT)
+    assert job.returncode != 0
+    assert out == ""
+    assert "SIGKILL" in errors
+    rounds = torch.load(tmp_path / "fit.pt", weights_only=True)["rounds"]
+    assert rounds[0]["course"][0] > 0
+    again = subprocess.run(command, capture_output=True, text=True, timeout=6 * TIME_OUT)
+    assert again.returncode == 0, again.stderr
+    (line,) = again.stdout.splitlines()  # printed once
+    whole = wdist.estimate(*map(np.load, files), method="critic")
+    assert json.loads(line)["value"] == pytest.approx(whole.value, rel=1e-6)

@@ -121,6 +121,7 @@ class Contender:
         kept: The averaged weights of the best look; what the fit is for.
         best: Validation objective of `kept`: dual value less penalty.
         looks: One entry a check.
+        pieces: In which a batch goes through the network; doubled when memory runs out.
     """
 
     def __init__(
@@ -135,13 +136,28 @@ class Contender:
         self.averaged, self.kept = copy.deepcopy(net), copy.deepcopy(net)
         self.best = -math.inf
         self.looks: list[Look] = []
+        self.pieces = 1
 
     def advance(self, x: Tensor, y: Tensor, rng: torch.Generator, share: float, schedule: Schedule) -> Tensor:
         """Take the step that is due after `share` of the fit; the dual value before it, 0-d."""
         for group, rate in zip(self.step.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
         cool(self.step.net, share)
-        return self.step(x, y, rng, warmth=min(1.0, share / WARMUP))
+        while True:
+            try:
+                return self.step(x, y, rng, min(1.0, share / WARMUP), self.pieces)
+            except torch.cuda.OutOfMemoryError as error:
+                self._halve(len(x), error)
+
+    def _halve(self, batch: int, error: Exception) -> None:
+        """Have batches go through the network in twice as many pieces, or say what else helps."""
+        if self.pieces >= batch or self.step.ranks.size > 1:  # other ranks know nothing of it, and would wait
+            raise InputError(
+                f"the device has no memory for a step of {self.recipe!r} on {batch} points a side, in {self.pieces} "
+                "pieces; pass a smaller batch, a smaller net, or device='cpu'"
+            ) from error
+        self.pieces *= 2
+        torch.cuda.empty_cache()
 
     @torch.no_grad()
     def average(self, keep: float) -> None:
@@ -225,7 +241,7 @@ def fit(
     """
     at = Course() if course is None else course
     start = time.perf_counter() - at.seconds
-    with _threads_for(contenders, schedule.batch):
+    with _threads_for(contenders, schedule.batch), _full_precision():
         while at.share < 1:
             try:
                 x, y = next(batches)
@@ -264,3 +280,14 @@ def _threads_for(contenders: Sequence[Contender], batch: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Multiply in full float32: TF32 has ten bits, too few to hold a matrix orthonormal; restores the setting."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

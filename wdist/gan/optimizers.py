@@ -87,8 +87,9 @@ class _Adam(Stepper):
     def move(self, gradients: list[Tensor], lr: float) -> None:
         """Kingma and Ba 2015, Algorithm 1, in one pass over memory."""
         torch._foreach_add_(self.steps, 1)
+        means, squares = self.moments
         torch._fused_adam_(
-            self.parameters, gradients, *self.moments, [], self.steps,
+            self.parameters, gradients, means, squares, [], self.steps,
             lr=lr, beta1=self.betas[0], beta2=self.betas[1], weight_decay=0.0, eps=EPS, amsgrad=False, maximize=False,
         )  # fmt: skip
 

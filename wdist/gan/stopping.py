@@ -47,8 +47,8 @@ class Verdict:
         stop: Whether to stop.
         reason: Which number stands still, since when and at what; "" while the run goes on.
         collapse: The collapse that the generator is in, and since when; "" if it is in none.
-        best: Place of the best evaluation so far, from 0: the checkpoint to keep. A generator may swing by tenths between
-            two; as all are judged by the same points, the best is no matter of luck alone.
+        best: Place of the best evaluation so far, from 0: the checkpoint to keep. A generator may swing by tenths from
+            one to the next; as all are judged by the same points, the best is no matter of luck alone.
         value: The number gone by, at that evaluation.
     """
 

@@ -21,6 +21,7 @@ from wdist.errors import InputError, NotConvergedError
 from wdist.gan.config import TrainConfig
 from wdist.gan.data import Form, Rows, feed, scale_of
 from wdist.gan.generator import Generator, latent
+from wdist.gan.layers import BATCH_NORMS
 from wdist.gan.optimizers import rate
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import opened
@@ -99,7 +100,8 @@ class Trainer:
             started = time.perf_counter()
             self._set_rates()
             before = config.critic_warmup if self.step == 0 else 0
-            values = [self.critic_step(k) for k in range(-before, config.n_critic)][before:]
+            fakes = self._fakes(before + config.n_critic)
+            values = [self.critic_step(y, k) for k, y in enumerate(fakes, start=-before)][before:]
             loss = self.generator_step()
             self._average()
             self.step += 1
@@ -108,14 +110,12 @@ class Trainer:
                 hook(report)
             yield report
 
-    def critic_step(self, place: int = 0) -> Tensor:
-        """One ascent of the critic, on fresh real and generated points; its objective before, 0-d.
+    def critic_step(self, y: Tensor, place: int = 0) -> Tensor:
+        """One ascent of the critic, on generated points y (n, d) and fresh real ones; its objective before, 0-d.
 
         `place` is its number among those before the next step of the generator, those of a warm-up below zero.
         """
         x, _ = self._real.take(self.config.batch)
-        with torch.no_grad():  # the fakes are detached: nothing of the generator moves
-            y = self.net(self._latents())
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
         return self.critic(x, y, self._penalty, warmth)
@@ -183,6 +183,16 @@ class Trainer:
             shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype
         )
         return latent(z, None, self.form)
+
+    @torch.no_grad()
+    def _fakes(self, n: int) -> Iterator[Tensor]:
+        """`n` batches for the critic, detached, as nothing of the generator moves; made at once if that is the same.
+
+        Under batch normalisation it is not.
+        """
+        if any(isinstance(part, BATCH_NORMS) for part in self.net.modules()):
+            return iter([self.net(self._latents()) for _ in range(n)])
+        return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
 
     def _average(self) -> None:
         """Move the average on; over few steps it forgets faster, so that the first weights do not linger."""

@@ -23,9 +23,10 @@ from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
 from wdist.critic.checkpoint import Checkpoint, fingerprint
 from wdist.critic.constraints import Constraint, Orthonormal
+from wdist.critic.convolution import ConvNet
 from wdist.critic.fit import Look, Schedule
 from wdist.critic.nets import Net
-from wdist.critic.parts import Split, drawn_rows
+from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
 from wdist.critic.potential import Potential, Scaling, rows_at_once
 from wdist.errors import InputError
@@ -143,7 +144,14 @@ class Critic(Method):
             return "a critic measures W1 only; pass p=1, or use 'discrete', 'sinkhorn' or 'sliced'"
         if not question.euclidean:
             return "the critic's slope is bounded in the Euclidean metric; use 'discrete' for another"
-        sides = (m for m in (question.a, question.b) if isinstance(m, Samples))
+        sides = [m for m in (question.a, question.b) if isinstance(m, Samples)]
+        if isinstance(self.net, ConvNet):
+            for shape in (m.shape for m in sides if len(m.shape) == len(self.net.shape)):
+                if shape != self.net.shape:
+                    return (
+                        f"its ConvNet is for images (channels, height, width) = {self.net.shape}, these are {shape}; "
+                        "pass their shape, with channels first: images.transpose(0, 3, 1, 2) where they come last"
+                    )
         # counted by NumPy: torch would wake its threads, which costs more than many an answer
         fewest = min(
             (len(m) if m.uniform else int(np.count_nonzero(m.weights.cpu().numpy())) for m in sides),
@@ -157,11 +165,14 @@ class Critic(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Standardised copies, activations of a batch and of the validation points, and the bracket."""
+        """Numbers and masses of rows, copies of those held or read at a time, activations, and the bracket."""
         d, sides = question.dim, (question.a, question.b)
-        rows = sum(len(m) if isinstance(m, Samples) else drawn_rows(d) for m in sides)
+        given = [len(m) for m in sides if isinstance(m, Samples)]
+        copied = sum(min(n, MOST_VALIDATION + AT_A_TIME) for n in given)
+        copied += (len(sides) - len(given)) * drawn_rows(d)
         pairs = 40 * math.prod(question.sizes) if _bracketed(question) else 0
-        return 24 * rows * d + 64 * (self.batch + 2 * rows_at_once(d)) * (d + 1000) + pairs
+        activations = 64 * (self.batch + 2 * rows_at_once(d)) * (d + 1000)
+        return 64 * sum(given) + 24 * copied * d + activations + pairs
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Split, fit and choose, read."""
