@@ -147,8 +147,8 @@ def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
         last = next((k for k, verdict in enumerate(said) if verdict.stop), len(points) - 1)
         heights = [point["quality"]["debiased"] for point in points]
         print(
-            f"{trace['name']:24s} {trace['classes']:5s} {last + 1:3d} of {len(points)}: {heights[last]:6.3f} at the stop, "
-            f"{heights[said[last].best]:6.3f} kept, best {min(heights):6.3f}, "
+            f"{trace['name']:24s} {trace['classes']:5s} {last + 1:3d} of {len(points)}: "
+            f"{heights[last]:6.3f} at the stop, {heights[said[last].best]:6.3f} kept, best {min(heights):6.3f}, "
             f"floor {points[0]['quality']['floor']:.3f}; {said[last]}"
         )
 
