@@ -142,17 +142,14 @@ def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
     """Replay the traced runs through the stopping rule: where it stops, against the best of the whole run."""
     for path in sorted(folder.glob("*.json")):
         trace = json.loads(path.read_text())
-        rule, points, verdict = StoppingRule(), trace["points"], None
-        for k, point in enumerate(points):
-            verdict = rule.update(SimpleNamespace(numbers=point["logged"], collapse=point["collapse"]))
-            if verdict.stop:
-                break
+        rule, points = StoppingRule(), trace["points"]
+        said = [rule.update(SimpleNamespace(numbers=p["logged"], collapse=p["collapse"])) for p in points]
+        last = next((k for k, verdict in enumerate(said) if verdict.stop), len(points) - 1)
         heights = [point["quality"]["debiased"] for point in points]
-        assert verdict is not None
         print(
-            f"{trace['name']:24s} {trace['classes']:5s} {k + 1:3d} of {len(points)}: {heights[k]:6.3f} at the stop, "
-            f"{heights[verdict.best]:6.3f} kept, best {min(heights):6.3f}, "
-            f"floor {points[0]['quality']['floor']:.3f}; {verdict}"
+            f"{trace['name']:24s} {trace['classes']:5s} {last + 1:3d} of {len(points)}: "
+            f"{heights[last]:6.3f} at the stop, {heights[said[last].best]:6.3f} kept, best {min(heights):6.3f}, "
+            f"floor {points[0]['quality']['floor']:.3f}; {said[last]}"
         )
 
 
