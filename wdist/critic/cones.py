@@ -28,7 +28,7 @@ SPREAD = 0.5
 CROWDED, SLOWEST = 0.15, 1e-4
 """Longest first step, in standard deviations of a cluster about its centre; and the shortest at all."""
 LONGEST_TURN = 2**27
-"""Bound on rank²·d of a projection that is given as a share: a step in it takes some twenty times as many operations."""
+"""Bound on rank²·d of a projection given as a share: a step takes some twenty times as many operations."""
 BELOW = 1.5
 """How far below the cones the planes begin, in standard deviations."""
 
