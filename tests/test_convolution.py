@@ -201,7 +201,7 @@ class TestFit:
     @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["samples", "sources"])
     def test_large_images(self, kind):
-        """12288 coordinates: a shift by 0.1 is 0.1·√12288 far, and a process needs less than 2 GiB for it."""
+        """12288 coordinates: a shift by 0.1 is 0.1·√12288 far."""
         g = np.random.default_rng(0)
         a, b = (
             (lambda n, rng, shift=shift: torch.rand(n, 3, 64, 64, generator=rng) + shift)
@@ -244,7 +244,7 @@ class TestRefusals:
                 lambda: wdist.estimate(
                     np.ones((30, 8, 8, 3)), np.ones((30, 8, 8, 3)), method=Critic(net=ConvNet((3, 8, 8)))
                 ),
-                "images (channels, height, width) = (3, 8, 8), these are (8, 8, 3); pass their shape, with channels",
+                "(channels, height, width) = (3, 8, 8) and these are (8, 8, 3); pass their shape, channels first",
             ),
             (
                 lambda: Orthonormal().prepare(

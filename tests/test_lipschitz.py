@@ -204,6 +204,15 @@ class TestParts:
             len(Cones(4, ranks=(3,)).build(*clouds(3), generator()).bases) == 0
         )  # the whole space is there already
 
+    def test_shares_of_thousands_of_dimensions_are_cut(self):
+        """Half of 12288 would be a matrix of 75 million numbers, and its retraction a minute a step."""
+        x, y = clouds(12288, 8, torch.float32)
+        net = Cones(4, ranks=(0.5, 0.25, 1, 200)).build(x, y, generator())
+        assert [len(basis) for basis in net.bases] == [200, 104, 1]
+        assert [len(basis) for basis in Cones(4, ranks=(0.5,)).build(*clouds(784, 8), generator()).bases] == [
+            392
+        ]
+
 
 class TestGradients:
     @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])

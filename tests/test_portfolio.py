@@ -337,10 +337,11 @@ class TestFailingSources:
 
     @pytest.mark.slow
     def test_large_images(self):
+        """A shift by 0.1; the difference of the means of 120 points a side has a cosine of 0.94 with it, no critic more."""
         g = np.random.default_rng(0)
-        x, y = g.random((60, 3, 64, 64), dtype=np.float32), g.random((60, 3, 64, 64), dtype=np.float32) + 0.1
-        est = wdist.estimate(x, y, method=Critic(steps=50, batch=32))
-        assert 0.8 * 0.1 * math.sqrt(12288) < est.value < 1.1 * 0.1 * math.sqrt(12288)
+        x, y = (g.random((240, 3, 64, 64), dtype=np.float32) + np.float32(shift) for shift in (0, 0.1))
+        est = wdist.estimate(x, y, method=Critic(steps=100, batch=64))
+        assert 0.8 * 0.1 * math.sqrt(12288) < est.value < 1.01 * 0.1 * math.sqrt(12288)
 
 
 @pytest.fixture(scope="module", params=["cones", "mlp"])

@@ -27,6 +27,8 @@ SPREAD = 0.5
 """Length of the random part that is added to the unit vector between the means, for the planes' normals."""
 CROWDED, SLOWEST = 0.15, 1e-4
 """Longest first step, in standard deviations of a cluster about its centre; and the shortest at all."""
+LONGEST_TURN = 2**27
+"""Bound on rank²·d of a projection given as a share: a step takes some twenty times as many operations."""
 BELOW = 1.5
 """How far below the cones the planes begin, in standard deviations."""
 
@@ -38,7 +40,8 @@ class Cones(Net):
     Attributes:
         centres: Cones on each side, in the whole space and again in each projection.
         planes: Affine functions of slope one on each side.
-        ranks: Dimensions of the projections; a rank below one is that share of the dimension of the data.
+        ranks: Dimensions of the projections; a rank below one is that share of the dimension of the data, or less where
+            thousands of dimensions would make a step take seconds.
         pace: First step of Adam on centres and offsets, in standard deviations of the points, but never so long that
             neighbouring centres would be thrown together. Long steps settle sooner; short ones find many small
             features in high dimension, and let projections turn before the cones settle.
@@ -64,7 +67,7 @@ class Cones(Net):
     def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> ConeNet:
         """Place the centres by k-means on each side, at the height of the mean distance, so that none starts hidden."""
         d = x.shape[1]
-        ranks = sorted({max(1, math.ceil(r * d) if r < 1 else int(r)) for r in self.ranks}, reverse=True)
+        ranks = sorted({_rank(r, d) for r in self.ranks}, reverse=True)
         bases = [_orthonormal_rows(r, d, rng, x) for r in ranks if r < d]
         spaces = [(x, y), *((x @ basis.T, y @ basis.T) for basis in bases)]
         k = max(1, min(self.centres, len(x) // 2, len(y) // 2))
@@ -155,6 +158,11 @@ def kmeans(x: Tensor, k: int, rng: torch.Generator, rounds: int = 8) -> Tensor:
         total = torch.zeros_like(centres).index_add_(0, nearest, x)
         centres = torch.where(count > 0, total / count.clamp(min=1), centres)
     return centres
+
+
+def _rank(given: float, d: int) -> int:
+    """Dimensions of a projection of d coordinates."""
+    return int(given) if given >= 1 else max(1, min(math.ceil(given * d), math.isqrt(LONGEST_TURN // d)))
 
 
 def _orthonormal_rows(rows: int, d: int, rng: torch.Generator, like: Tensor) -> Tensor:

@@ -149,8 +149,8 @@ class Critic(Method):
             for shape in (m.shape for m in sides if len(m.shape) == len(self.net.shape)):
                 if shape != self.net.shape:
                     return (
-                        f"its ConvNet is for images (channels, height, width) = {self.net.shape}, these are {shape}; "
-                        "pass their shape, with channels first: images.transpose(0, 3, 1, 2) where they come last"
+                        f"its ConvNet is for images (channels, height, width) = {self.net.shape} and these are "
+                        f"{shape}; pass their shape, channels first: images.transpose(0, 3, 1, 2) where they come last"
                     )
         # counted by NumPy: torch would wake its threads, which costs more than many an answer
         fewest = min(
