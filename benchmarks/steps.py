@@ -1,7 +1,8 @@
 """A step of a critic beside the same step as one would write it: CPU time, or on a card the time until it is idle.
 
 Both sides take turns in one process on the same network, batches and optimiser; medians over the turns. The first rows
-hold the closed form of ∇f in a gradient penalty against differentiating twice, the others the whole loop against a plain one.
+hold the closed form of ∇f in a gradient penalty against differentiating twice, the others the whole step against a
+plain one.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ def test_torchrun_gives_one_answer_and_a_killed_rank_loses_no_checkpoint(tmp_pat
         "-m",
         "torch.distributed.run",
         "--nproc-per-node=2",
-        "--master-port=0",
+        "--standalone",
         "-m",
         "wdist",
     ]
