@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -114,10 +115,7 @@ def _standard(dim: int, scale: tuple[float, float] | None, replicates: int) -> d
             f"{MOST * radius:.3g} in {dim} dimensions"
         )
     amounts = np.geomspace(low, high, LEVELS).tolist()
-    return {
-        name: [lambda which, family=family, u=u: family(u, which) for u in amounts]
-        for name, family in families(dim).items()
-    }
+    return {name: [partial(family, u) for u in amounts] for name, family in families(dim).items()}
 
 
 def _given(cases: Cases, dim: int, scale: object) -> dict[str, list[Member]]:
@@ -133,10 +131,16 @@ def _given(cases: Cases, dim: int, scale: object) -> dict[str, list[Member]]:
             if case.dim != dim:
                 raise InputError(f"{case.name} ({family}) has {case.dim} coordinates, and dim is {dim}")
             if not case.w.get(1, 0) > 0:
-                raise InputError(f"{case.name} ({family}) has no W1 above 0 in its w; kappa is a multiple of it")
+                raise InputError(
+                    f"{case.name} ({family}) has no W1 above 0 in its w; kappa is a multiple of it"
+                )
         if len({case.name for case in members}) < max(1, len(members)) or not members:
             raise InputError(f"the cases of {family} need names that differ, and at least one of them")
     return {
-        family: [lambda which, case=case: case for case in sorted(members, key=lambda case: case.w[1])]
+        family: [partial(_same, case) for case in sorted(members, key=lambda case: case.w[1])]
         for family, members in cases.items()
     }
+
+
+def _same(case: Case, which: int) -> Case:
+    return case

@@ -81,13 +81,13 @@ class Calibrated(Method):
             raise InputError(
                 f"card is a {type(self.card).__name__}; pass what wdist.calibrate gave, or wdist.Calibration.load"
             )
-        self.card.check_family(self.family)
         found = differences(dict(self.card.fingerprint), fingerprint(self.method, self.card.dim))
         if found:
             raise InputError(
                 f"the card speaks of another critic: {'; '.join(found)}. Pass the critic that was calibrated, or "
                 "calibrate this one: wdist.calibrate(method, dim=...)"
             )
+        self.card.check_family(self.family)
 
     def refusal(self, question: Question) -> str | None:
         """Refuse what the critic does, and data of another dimension than the card's."""
@@ -113,13 +113,13 @@ class Calibrated(Method):
         inside = low <= w <= high
         if not inside and w > 0:
             reach += max(math.log(low / w), math.log(w / high))
-        ends = [said.scale * curve.solve(reading, shift) for shift in (reach, -reach)]
+        least, most = (said.scale * curve.solve(reading, shift) for shift in (reach, -reach))
         lower, upper = _bracket(found, question, rng.spawn())
         value = said.scale * w
         detail = CalibratedDetail(reading, reading / w if w else 0.0, w, inside, lower, upper, found)
         return dataclasses.replace(
             found, value=value, method=self.name, bound=Bound.NONE, quantity="W1", detail=detail,
-            interval=Interval(*ends, question.confidence, f"the calibration of {self.family or 'a new family'}"),
+            interval=Interval(least, most, question.confidence, f"the calibration of {self.family or 'a new family'}"),
             message=" ".join([found.message, *self._remarks(detail, value, (low, high))]),
         )  # fmt: skip
 
@@ -134,12 +134,15 @@ class Calibrated(Method):
             said.append("The card does not vouch that kappa has settled at these steps.")
         if detail.lower is not None and detail.upper is not None:
             bracket = f"the certified bracket {detail.lower:.6g} to {detail.upper:.6g}"
-            where = (
-                f"lies in {bracket}"
-                if detail.lower <= value <= detail.upper
-                else f"FALLS OUTSIDE {bracket}: the card does not hold for these data, trust the bracket"
+            if value > detail.upper:
+                where = f"FALLS ABOVE {bracket}: the card does not hold for these data, so trust the bracket"
+            elif value < detail.lower:
+                where = f"FALLS BELOW {bracket}: unless sampling explains that, the card does not hold for these data"
+            else:
+                where = f"lies in {bracket}"
+            said.append(
+                f"The value {where} (between the points themselves, which sampling puts further apart)."
             )
-            said.append(f"The value {where} (between the points themselves, which sampling puts further apart).")
         return said
 
 

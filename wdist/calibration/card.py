@@ -1,7 +1,7 @@
 """The card: kappa where it was measured, how far it holds, and a refusal beyond.
 
-A `Calibration` keeps its trials, so that everything on it can be computed again: by another divisor (`by`), or at another
-confidence. What it says is a `Model` of those trials; how it looks is in `page.py` and `figure.py`.
+A `Calibration` keeps its trials, so that everything on it can be computed again: by another divisor (`by`), or at
+another confidence. What it says is a `Model` of those trials; how it looks is in `page.py` and `figure.py`.
 """
 
 from __future__ import annotations
@@ -214,10 +214,14 @@ class Calibration:
         folder = path.parent if path.suffix == ".json" else path
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(path if path.suffix == ".json" else folder / CARD, json.dumps(kept, allow_nan=False) + "\n")
+            _write(
+                path if path.suffix == ".json" else folder / CARD, json.dumps(kept, allow_nan=False) + "\n"
+            )
             if path.suffix != ".json":
                 _write(folder / PAGE, self.to_markdown())
-                self.plot().figure.savefig(folder / FIGURE, dpi=150)
+                figure = self.plot().get_figure(root=True)
+                assert figure is not None
+                figure.savefig(folder / FIGURE, dpi=150)
         except OSError as error:
             raise InputError(f"{path} cannot be written ({error.strerror}); choose another") from None
 

@@ -1,7 +1,7 @@
 """The families of cases that a card is made of by default, each for any amount of transport.
 
-A family moves mass in one manner, such as a shift along the diagonal. Its members differ in how far, told as u = W1 over
-the root mean square distance of both laws from their centre (at most 2, two atoms), and by a number that picks
+A family moves mass in one manner, such as a shift along the diagonal. Its members differ in how far, told as u =
+W1 over the root mean square distance of both laws from their centre (at most 2, two atoms), and by a number that picks
 whatever is random in it: a direction, a subspace, a landscape.
 """
 

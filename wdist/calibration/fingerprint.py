@@ -13,6 +13,7 @@ from importlib.metadata import version
 import torch
 
 from wdist.critic import fit
+from wdist.critic.nets import Net
 from wdist.errors import InputError
 from wdist.methods.critic import Critic
 
@@ -51,7 +52,7 @@ def fingerprint(method: Critic, dim: int) -> dict[str, str]:
     return found
 
 
-def _optimiser(method: Critic, net: fit.Net, dim: int) -> str:
+def _optimiser(method: Critic, net: Net, dim: int) -> str:
     rng = torch.Generator().manual_seed(0)
     x, y = (torch.randn(PROBE_ROWS, dim, generator=rng) for _ in range(2))
     optimiser = method.constraint.optimizer(method.constraint.prepare(net.build(x, y, rng)), method.lr)

@@ -41,7 +41,9 @@ def verdict(card: Calibration) -> str:
         said.append(f"Usable within {within(max(reach[f] for f in good))} (90 %) for {', '.join(good)}.")
     if len(card.families) >= FEWEST_FAMILIES:
         new, (low, high) = card.model.half_width(None, CONFIDENCE), card.valid_range
-        for_new = f"a family that it has not seen, from w = {low:.2g} to {high:.2g}: within {within(new)} (90 %)"
+        for_new = (
+            f"a family that it has not seen, from w = {low:.2g} to {high:.2g}: within {within(new)} (90 %)"
+        )
         if new <= USABLE:
             said.append(f"Usable for {for_new}.")
         else:
@@ -65,10 +67,15 @@ def verdict(card: Calibration) -> str:
 
 def page(card: Calibration) -> str:
     """Write the whole card in Markdown."""
-    lines = [f"# Calibration of {card.fingerprint['constraint']}, d = {card.dim}", "", f"**{card.verdict}**", ""]
+    lines = [
+        f"# Calibration of {card.fingerprint['constraint']}, d = {card.dim}",
+        "",
+        f"**{card.verdict}**",
+        "",
+    ]
     lines += [
-        f"Read as {DIVISORS[card.per]}. Kappa has no unit; w is W1 in standardised units, as the critic sees it: W1 of the "
-        "data over `est.detail.potential.scaling.scale`. ![kappa](card.png)",
+        f"Read as {DIVISORS[card.per]}. Kappa has no unit; w is W1 in standardised units, as the critic sees it: W1 "
+        "of the data over `est.detail.potential.scaling.scale`. ![kappa](card.png)",
         "",
         "## Families",
         "",
@@ -78,13 +85,23 @@ def page(card: Calibration) -> str:
     ]  # fmt: skip
     lines += [_family(card, family) for family in card.families]
     if len(card.families) >= FEWEST_FAMILIES:
-        lines += ["", "## A family that was not calibrated", "", _row("w", "kappa", "90 %"), _row(*["---"] * 3)]
+        lines += [
+            "",
+            "## A family that was not calibrated",
+            "",
+            _row("w", "kappa", "90 %"),
+            _row(*["---"] * 3),
+        ]
         for w in np.geomspace(*card.valid_range, 6)[1:-1]:
             kappa = card.kappa(float(w))
             lines.append(_row(f"{w:.3g}", f"{kappa.value:.4g}", f"{kappa.low:.4g} to {kappa.high:.4g}"))
         lines += ["", f"Root mean square error of W1 in a family left out: {100 * card.spread:.1f} %."]
     effect = card.budget_effect
-    tried = "not tried" if effect is None else f"kappa changes by {100 * effect:+.1f} % in the family that it changes most"
+    tried = (
+        "not tried"
+        if effect is None
+        else f"kappa changes by {100 * effect:+.1f} % in the family that it changes most"
+    )
     lines += ["", "## Budget", "", f"Twice the steps: {tried}.", "", "## What was calibrated", ""]
     lines += [_row("setting", "value"), _row("---", "---")]
     lines += [_row(key, value) for key, value in card.fingerprint.items()]
@@ -97,9 +114,7 @@ def _family(card: Calibration, family: str) -> str:
     low, high = model.reach(family)
     ends = [math.exp(model.curves[family].at(w)) for w in (low, high)]
     held = np.abs(model.errors(family, left_out=False))
-    own = np.mean(
-        [t.said.own / t.w - 1 for t in card.trials if t.family == family and t.steps == card.steps]
-    )
+    own = np.mean([t.said.own / t.w - 1 for t in card.trials if t.family == family and t.steps == card.steps])
     out = "-"
     if len(card.families) >= FEWEST_FAMILIES:
         errors = model.errors(family, left_out=True)

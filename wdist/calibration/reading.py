@@ -1,7 +1,7 @@
 """What a fit says, in standardised units and before any calibration: the number that kappa multiplies W1 to.
 
-Kappa is a ratio, so it is the same in every unit; but what it depends on is W1 as the critic sees it, over the one scale
-by which the data were standardised. So all here is in that unit, and only `scale` leads back to the data's.
+Kappa is a ratio, so it is the same in every unit; but what it depends on is W1 as the critic sees it, over the one
+scale by which the data were standardised. So all here is in that unit, and only `scale` leads back to the data's.
 """
 
 from __future__ import annotations

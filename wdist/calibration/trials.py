@@ -107,7 +107,10 @@ def run_trials(
     left = [one for one in wanted if one.key not in done]
     if progress is not None:
         progress(len(wanted) - len(left), len(wanted))
-    calls = (delayed(_trial)(one, dataclasses.replace(method, steps=one.steps, progress=None), seed) for one in left)
+    calls = (
+        delayed(_trial)(one, dataclasses.replace(method, steps=one.steps, progress=None), seed)
+        for one in left
+    )
     with one_core(), closing(carried_out(calls, workers)) as results:
         for trial in results:
             done[trial.key] = trial
