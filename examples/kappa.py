@@ -1,7 +1,4 @@
-"""Can kappa be trusted? Example 1 of the WGAN paper by clipping, and fresh cases of families left out of the card.
-
-`python examples/kappa.py` writes docs/kappa_line.png, docs/kappa_held_out.png and docs/kappa.json.
-"""
+"""Can kappa be trusted? Example 1 of the WGAN paper, and families left out of the card: docs/kappa*.png, .json."""
 
 import dataclasses
 import json
@@ -18,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 CARD = wdist.Calibration.load("clip-0.01-2x100-d2")
 CLIPPED = wdist.Critic(wdist.Clip(0.01), wdist.MLP((100, 100)))
 THETAS, SEEDS, FRESH = (-1.0, -0.6, -0.3, -0.1, 0.1, 0.3, 0.6, 1.0), 2, 5
-DARK, MIDDLE, OPEN = "#1b2a49", "#5b7db1", {"color": "#1b2a49", "markerfacecolor": "none"}
+MIDDLE, OPEN = "#5b7db1", {"color": "#1b2a49", "markerfacecolor": "none"}
 
 
 def without(family):
@@ -61,7 +58,7 @@ def main():
     left.set(xlabel="θ", ylabel="raw dual value", title="kappa·|θ| as the clipped critic reads it")
     right.plot(grid, abs(grid), color=MIDDLE, label="$W_1$ = |θ|")
     right.plot(theta, value, "o", **OPEN, label="calibrated, this family left out")
-    right.plot(grid, np.where(grid == 0, 0, np.log(2)), ":", color=DARK, label="JS = log 2 (KL is infinite)")
+    right.plot(grid, np.where(grid == 0, 0, np.log(2)), ":", color="#1b2a49", label="JS = log 2 (KL is infinite)")
     right.set(xlabel="θ", ylabel="distance", title="Calibrated on the other families; JS beside it")
     _ = [axis.legend(frameon=False, fontsize=8) for axis in (left, right)]
     left.figure.savefig(DOCS / "kappa_line.png", dpi=150)
@@ -72,7 +69,7 @@ def main():
     ax.set_xticks(range(len(CARD.families)), CARD.families)
     ax.set(yscale="log", ylabel="calibrated / true $W_1$")
     ax.set_title(f"Each family left out: the 90 % interval holds {sum(r['covered'] for r in rows)} of {len(rows)}")
-    ax.axhline(1, color=MIDDLE, linewidth=1)
+    ax.axhline(1, color=MIDDLE)
     ax.legend(frameon=False)
     ax.figure.savefig(DOCS / "kappa_held_out.png", dpi=150)
 

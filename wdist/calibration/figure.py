@@ -54,6 +54,9 @@ def draw(card: Calibration, ax: Axes | None = None) -> Axes:
         ax.plot(np.exp(curve.log_w), np.exp(curve.log_k), STYLES[k % len(STYLES)], marker=mark, markersize=5,
                 color=shades[k], linewidth=1.3, label=family)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="w: $W_1$ in standardised units")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:.3g}")
+    ax.yaxis.set_minor_formatter("{x:.3g}")
     ax.set_ylabel(f"kappa = raw value{DIVIDED[card.per]} / $W_1$")
     ax.set_title(title, fontsize=10)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
