@@ -23,7 +23,7 @@ from wdist.cli import (
     pairwise,
     two_sample,
     validate,
-)
+)  # fmt: skip
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
