@@ -3,7 +3,6 @@
 from wdist import datasets, functional, truth
 from wdist.api import estimate
 from wdist.bounds import bounds
-from wdist.calibration import Calibrated, Calibration, calibrate
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.convolution import ConvNet
@@ -49,8 +48,6 @@ __all__ = [
     "METHODS",
     "MLP",
     "Bound",
-    "Calibrated",
-    "Calibration",
     "Circle",
     "Clip",
     "Comparison",
@@ -90,7 +87,6 @@ __all__ = [
     "WdistWarning",
     "__version__",
     "bounds",
-    "calibrate",
     "compare",
     "datasets",
     "estimate",

@@ -29,14 +29,12 @@ class Clip(Unpenalised):
     """Clip every weight to [−c, c] after each RMSprop step (Arjovsky, Chintala and Bottou 2017, Algorithm 1).
 
     The box is not a Lipschitz ball, so the raw value is kappa·W1, where kappa depends on the network, c, the
-    direction of transport, the budget and the data. Most of that shows in the critic's own mean slope: a card that
-    divides by it, as those of `wdist.calibrate` do by default, carries over to other families of data far better.
+    direction of transport, the budget and the data.
     """
 
     c: float = 0.01
 
     quantity = "kappa*W1 (kappa unknown)"
-    steps = 400
 
     def __post_init__(self) -> None:
         check_positive("c", self.c)
