@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import bounds, compare, demo, estimate, methods, pairwise, two_sample, validate
+from wdist.cli import bounds, calibrate, compare, demo, estimate, methods, pairwise, two_sample, validate
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -50,5 +50,9 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("bounds", epilog=bounds.EXAMPLES)(bounds.bounds)
 app.command("test", epilog=two_sample.EXAMPLES)(two_sample.two_sample)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
+cards = typer.Typer(rich_markup_mode="rich")
+cards.callback(invoke_without_command=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
+cards.command("show")(calibrate.show)
+app.add_typer(cards, name="calibrate")
 app.command("methods")(methods.methods)
 app.command("demo")(demo.demo)
