@@ -85,6 +85,11 @@ class TestModel:
         assert apart.errors("p", left_out=True) == pytest.approx([2 / math.sqrt(8) - 1] * 12)
         assert apart.errors("r", left_out=False) == pytest.approx([0.0] * 6, abs=1e-7)
 
+    def test_a_parameter_is_held_out_of_its_own_curve(self):
+        readings = {0.5: 0.5, 1.0: 1.5, 2.0: 2.0}  # kappa 1, 1.5, 1: without the middle one, 1 throughout
+        points = [Point(level, w, r) for level, (w, r) in enumerate(readings.items())]
+        assert Model({"p": points}).errors("p", left_out=False) == pytest.approx([0.5])
+
     def test_the_interval_for_a_new_family_covers_as_often_as_it_says(self):
         g, covered = np.random.default_rng(1), []
         for trial in range(100):
@@ -244,6 +249,7 @@ class TestCard:
         stays = with_trials(card, self.RISING, longer={"p": {0.5: 1.01}, "q": {0.5: 1.1}})
         assert stays.budget_effect == pytest.approx(0.01)
         assert stays.settled
+        assert float(stays.kappa(0.5, "p")) == pytest.approx(2.0)  # the longer fits have no part in kappa
         assert "Twice the 120 steps change kappa by at most 1.0%" in stays.verdict
         grows = with_trials(card, self.RISING, longer={"p": {0.5: 1.01}, "q": {0.5: 0.88}})
         assert grows.budget_effect == pytest.approx(-0.2)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,8 +86,7 @@ def calibrate(
             check_whole(name, value)
     if replicates < 2:
         raise InputError("replicates is 1; pass at least 2, or nothing is known of how kappa scatters")
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
-        raise InputError(f"seed is {seed!r}; pass a non-negative int: a card is to be made again from it")
+    check_whole("seed", seed, 0, "pass a non-negative int: a card is to be made again from it")
     critic = dataclasses.replace(critic, steps=steps or critic.steps or critic.constraint.steps)
     assert critic.steps is not None
     if cases is None:

@@ -219,7 +219,10 @@ class Calibration:
             )
             if path.suffix != ".json":
                 _write(folder / PAGE, self.to_markdown())
-                self.plot().figure.savefig(folder / FIGURE, dpi=150)
+                from wdist.calibration.figure import new_figure
+
+                self.plot((figure := new_figure()).subplots())
+                figure.savefig(folder / FIGURE, dpi=150)
         except OSError as error:
             raise InputError(f"{path} cannot be written ({error.strerror}); choose another") from None
 

@@ -11,21 +11,27 @@ from wdist.calibration.model import FEWEST_FAMILIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from wdist.calibration.card import Calibration
 
-__all__ = ["draw"]
+__all__ = ["draw", "new_figure"]
 
 MARKERS = "os^vD<>P*X"
 CONFIDENCE = 0.9
 
 
+def new_figure() -> Figure:
+    """Make a figure that belongs to no global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, 4.2), layout="constrained")
+
+
 def draw(card: Calibration, ax: Axes | None) -> Axes:
     """Draw on the axes given, or on a figure of its own."""
     if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(6.4, 4.2), layout="constrained").subplots()
+        ax = new_figure().subplots()
     if len(card.families) >= FEWEST_FAMILIES:
         w = np.geomspace(*card.valid_range, 60)
         middle = np.array([card.model.curve(None).at(x) for x in w])

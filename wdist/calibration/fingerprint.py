@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import torch
@@ -60,7 +61,7 @@ def _optimiser(method: Critic, net: Net, dim: int) -> str:
     return f"{type(optimiser).__name__}, rate {' and '.join(rates)}"
 
 
-def differences(card: dict[str, str], method: dict[str, str]) -> list[str]:
+def differences(card: Mapping[str, str], method: Mapping[str, str]) -> list[str]:
     """Name the settings in which a method departs from a card."""
     return [
         f"{key} (the card: {card.get(key)}; the method: {method.get(key)})"
