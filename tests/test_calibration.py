@@ -258,7 +258,8 @@ class TestCard:
 
     def test_the_verdict_says_for_what(self, card):
         made = with_trials(card, self.RISING)
-        assert "for a family it has not seen" in made.verdict.split("not usable")[0]
+        assert "p ±0.0%" in made.verdict
+        assert "for a family it has not seen (the worst left out, r, ±" in made.verdict.split("not usable")[0]
         wide = with_trials(card, {**self.RISING, "far": {0.5: 20.0, 1.0: 40.0, 2.0: 80.0}})
         assert wide.spread > 1
         assert "a family it has not seen" in wide.verdict.split("not usable")[1]
@@ -293,6 +294,14 @@ class TestCard:
         for name in ("no.json", "missing.json"):
             with pytest.raises(wdist.InputError, match=f"{name} is no card that wdist saved"):
                 wdist.Calibration.load(tmp_path / name)
+
+    def test_those_that_come_with_wdist_are_found_by_name_and_are_of_what_they_say(self):
+        assert wdist.Calibration.shipped() == ("clip-0.1-relu-100x100-d2-300-steps",)
+        shipped = wdist.Calibration.load("clip-0.1-relu-100x100-d2-300-steps")
+        method = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
+        wdist.Calibrated(method, shipped)  # refuses another fingerprint
+        assert shipped.settled
+        assert shipped.spread < 0.1 < shipped.by("raw").spread
 
 
 class TestCalibrated:

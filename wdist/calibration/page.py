@@ -27,21 +27,23 @@ MEANING = {
 def verdict(card: Calibration) -> str:
     """Say for what the card is usable and for what not."""
     errors = {family: _rms(card.model.errors(family, left_out=False)) for family in card.families}
-    good = {family: error for family, error in errors.items() if error <= USABLE}
-    bad = [f"{family} (±{error:.0%})" for family, error in errors.items() if family not in good]
-    said = []
-    if good:
-        worst = max(good.values())
-        said.append(f"usable within ±{worst:.1%} (root mean square) for {', '.join(good)}, if that is known")
-    no = [f"{', '.join(bad)}"] if bad else []
+    good, bad = (
+        [f"{family} ±{error:.1%}" for family, error in errors.items() if (error <= USABLE) is usable]
+        for usable in (True, False)
+    )
+    said = [f"usable, where the family is known, within (root mean square) {', '.join(good)}"] if good else []
+    no = [", ".join(bad)] if bad else []
     if len(card.families) < FEWEST_FAMILIES:
         no.append(f"any other family ({len(card.families)} calibrated, {FEWEST_FAMILIES} needed)")
     elif card.spread <= USABLE:
         factor = math.exp(card.model.half_width(None, CONFIDENCE))
         low, high = card.valid_range
+        left_out = {family: _rms(card.model.errors(family, left_out=True)) for family in card.families}
+        worst = max(left_out, key=left_out.__getitem__)
         said.append(
-            f"usable within ±{card.spread:.1%} for a family it has not seen (W1 within a factor {factor:.3g} at "
-            f"{CONFIDENCE:.0%}), from {low:.3g} to {high:.3g} in standardised units"
+            f"usable within ±{card.spread:.1%} for a family it has not seen (the worst left out, {worst}, "
+            f"±{left_out[worst]:.1%}; W1 within a factor {factor:.3g} at {CONFIDENCE:.0%}), from {low:.3g} to "
+            f"{high:.3g} in standardised units"
         )
     else:
         no.append(f"a family it has not seen (±{card.spread:.0%})")
