@@ -47,7 +47,12 @@ def main() -> None:
         theta, reading, "o", color="#1b2a49", markerfacecolor="none", label="clipped critic, each θ and seed"
     )
     at = np.linspace(-1, 1, 201)
-    ax.plot(at, line.intercept + line.slope * np.abs(at), color="#5b7db1", label=f"{line.slope:.3g} |θ|")
+    ax.plot(
+        at,
+        line.intercept + line.slope * np.abs(at),
+        color="#5b7db1",
+        label=f"{line.intercept:.2g} + {line.slope:.3g} |θ|",
+    )
     divergence = ax.twinx()
     divergence.plot(
         [-1, 1], [math.log(2)] * 2, "--", color="#c0392b", label="JS = log 2, θ ≠ 0 (right); KL = ∞"
@@ -56,7 +61,7 @@ def main() -> None:
     ax.set(xlabel="θ", ylabel="reading", ylim=(0, None))
     divergence.set(ylabel="Jensen-Shannon divergence", ylim=(0, 1))
     handles = [artist for one in (ax, divergence) for artist in one.get_legend_handles_labels()[0]]
-    ax.legend(handles=handles, frameon=False, fontsize=8, loc="lower right")
+    ax.legend(handles=handles, frameon=False, fontsize=8, loc="upper center")
     figure.savefig(given.out, dpi=150)
 
 

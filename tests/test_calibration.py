@@ -259,7 +259,10 @@ class TestCard:
     def test_the_verdict_says_for_what(self, card):
         made = with_trials(card, self.RISING)
         assert "p ±0.0%" in made.verdict
-        assert "for a family it has not seen (the worst left out, r, ±" in made.verdict.split("not usable")[0]
+        assert (
+            "for a family it has not seen (the worst left out, q, ±16.0%;"
+            in made.verdict.split("not usable")[0]
+        )
         wide = with_trials(card, {**self.RISING, "far": {0.5: 20.0, 1.0: 40.0, 2.0: 80.0}})
         assert wide.spread > 1
         assert "a family it has not seen" in wide.verdict.split("not usable")[1]
