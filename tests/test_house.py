@@ -270,7 +270,10 @@ def global_draws(text):
         called = getattr(node.func, "attr", "")  # of any object, whatever stands before the dot
         if called in IN_PLACE_DRAWS and "generator" not in given:
             found.append((node.lineno, called))
-        if called == "multinomial" and not of_torch and "generator" not in given:
+        ours = name.endswith(
+            ".numpy.multinomial"
+        )  # a call's own NumPy generator; of tensors it is torch's global one
+        if called == "multinomial" and not of_torch and not ours and "generator" not in given:
             found.append((node.lineno, called))
         if called == "rvs" and "random_state" not in given:
             found.append((node.lineno, called))

@@ -185,7 +185,7 @@ class TestParts:
         assert not torch.equal(layer(x), x)
 
     def test_maxmin_by_hand(self):
-        assert MaxMin()(torch.tensor([1.0, 5.0, 3.0, 2.0])).tolist() == [3.0, 5.0, 1.0, 2.0]
+        assert MaxMin()(torch.tensor([[1.0, 5.0, 3.0, 2.0]])).tolist() == [[3.0, 5.0, 1.0, 2.0]]
 
     def test_swapping_the_sides_of_cones_turns_the_sign(self):
         net, x, _ = trained(*HELD["projected cones"])

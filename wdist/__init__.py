@@ -6,6 +6,7 @@ from wdist.bounds import bounds
 from wdist.calibration import Calibrated, Calibration, calibrate
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
+from wdist.critic.convolution import ConvNet
 from wdist.critic.nets import MLP
 from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
@@ -30,11 +31,13 @@ from wdist.methods import (
     Line,
     MaxSliced,
     Method,
+    Population,
     Sinkhorn,
     Sliced,
 )
 from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
+from wdist.ranks import Ranks
 from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
 from wdist.streaming import WassersteinMetric
@@ -53,6 +56,7 @@ __all__ = [
     "Comparison",
     "Cones",
     "Constraint",
+    "ConvNet",
     "Critic",
     "Discrete",
     "Estimate",
@@ -67,7 +71,9 @@ __all__ = [
     "NotConvergedError",
     "Orthonormal",
     "Pairwise",
+    "Population",
     "Potential",
+    "Ranks",
     "Reference",
     "Samples",
     "Score",

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from wdist.critic.cones import Cones
 from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
+from wdist.critic.convolution import Convolution
 from wdist.critic.lipschitz import lipschitz_bound
-from wdist.critic.nets import MLP, NORM_PRESERVING, CriticNet, ScalarMLP
+from wdist.critic.nets import MLP, NORM_PRESERVING, CriticNet, FeedForward
 from wdist.critic.retraction import OrthonormalAdam, retract
 from wdist.errors import InputError
 from wdist.result import Bound
@@ -73,11 +74,16 @@ class Orthonormal(Unpenalised):
     def prepare(self, net: nn.Module) -> nn.Module:
         """Make the weights orthonormal, and spread the kinks of an MLP over data of unit variance."""
         held = _certifiable(net, self)
-        if isinstance(held, ScalarMLP):
+        if isinstance(held, FeedForward):
             if held.activation not in NORM_PRESERVING:
                 raise InputError(
                     f"Orthonormal needs an activation that preserves norms, and {held.activation} does not: it would "
-                    f"waste most of the slope; pass MLP(widths, activation) with {', '.join(NORM_PRESERVING)}"
+                    f"waste most of the slope; pass a recipe with the activation {', '.join(NORM_PRESERVING)}"
+                )
+            if any(isinstance(part, Convolution) and part.kernel > part.stride for part in held.layers):
+                raise InputError(
+                    "Orthonormal needs convolutions whose patches do not overlap, as no other is orthonormal when the "
+                    "matrix of its patches is; pass ConvNet(shape, channels) with kernel equal to stride"
                 )
             self._spread(held)
         with torch.no_grad():
@@ -88,7 +94,7 @@ class Orthonormal(Unpenalised):
 
     @staticmethod
     @torch.no_grad()
-    def _spread(net: ScalarMLP) -> None:
+    def _spread(net: FeedForward) -> None:
         for layer in net.layers:
             if isinstance(layer, nn.Linear):
                 layer.bias.mul_(math.sqrt(layer.in_features))  # from ±1/√fan-in to ±1
@@ -113,8 +119,8 @@ def _held(net: nn.Module, constraint: Constraint) -> CriticNet:
     """The network, as one that says which of its weights are to be held."""
     if not isinstance(net, CriticNet):
         raise InputError(
-            f"{type(constraint).__name__} cannot hold a {type(net).__name__}; pass a recipe such as wdist.MLP or "
-            "wdist.Cones"
+            f"{type(constraint).__name__} cannot hold a {type(net).__name__}; pass a recipe such as wdist.MLP, "
+            "wdist.ConvNet or wdist.Cones"
         )
     return net
 
@@ -126,7 +132,8 @@ def _certifiable(net: nn.Module, constraint: Constraint) -> CriticNet:
         raise InputError(
             f"{type(constraint).__name__} reports a bound, and nothing is known of the slope of a "
             f"{type(net).__name__}; register what is with wdist.critic.lipschitz.lipschitz_bound, or pass a recipe "
-            "such as wdist.MLP or wdist.Cones"
+            "such as "
+            "wdist.MLP, wdist.ConvNet or wdist.Cones"
         )
     return held
 

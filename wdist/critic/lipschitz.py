@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from wdist.costs import distances
 from wdist.critic.cones import ConeNet
-from wdist.critic.nets import ACTIVATIONS, ScalarMLP
+from wdist.critic.convolution import Convolution
+from wdist.critic.nets import ACTIVATIONS, FeedForward
+from wdist.critic.symbol import convolution_norm
 
 __all__ = ["lipschitz_bound", "mcshane", "steepest_pair"]
 
@@ -29,9 +31,9 @@ STEEP_ROUNDS, STEEP_STEP = 50, 0.1
 def lipschitz_bound(net: nn.Module) -> float | None:
     """Upper bound on the Euclidean Lipschitz constant, computed in float64 (Szegedy et al. 2014, §4.3).
 
-    A chain of layers has at most the product of their bounds, a linear layer its largest singular value, an
-    activation one. Exact for orthonormal layers and for cones (both one); for other networks valid and usually
-    far from tight.
+    A chain of layers has at most the product of their bounds, a linear layer its largest singular value, a
+    convolution a bound on its operator norm (`convolution_norm`), an activation one. Exact for orthonormal layers and
+    for cones (both one); for other networks valid and usually far from tight.
 
     Returns:
         The bound, or None for a network that this cannot read.
@@ -45,7 +47,11 @@ def lipschitz_bound(net: nn.Module) -> float | None:
     return 1.0 if type(net) in ONE_LIPSCHITZ else None
 
 
-ONE_LIPSCHITZ = {type(make()) for make in ACTIVATIONS.values()} | {nn.Identity, nn.Flatten}
+ONE_LIPSCHITZ = {type(make()) for make in ACTIVATIONS.values()} | {
+    nn.Identity,
+    nn.Flatten,
+    nn.Unflatten,
+}
 
 
 @lipschitz_bound.register
@@ -72,8 +78,25 @@ def _(net: nn.Sequential) -> float | None:
 
 
 @lipschitz_bound.register
-def _(net: ScalarMLP) -> float | None:
-    return lipschitz_bound(net.layers)
+def _(net: Convolution) -> float | None:
+    if not _plain(net, Convolution):
+        return None
+    return convolution_norm(net.filters, (net.stride, net.stride)) * (1 + ROUNDING)
+
+
+@lipschitz_bound.register
+def _(net: nn.Conv2d) -> float | None:
+    """One that wraps around, mirrors or leaves out pixels is not read."""
+    simple = net.groups == 1 and tuple(net.dilation) == (1, 1) and net.padding_mode == "zeros"
+    if not simple or not _plain(net, nn.Conv2d):
+        return None
+    down, right = net.stride
+    return convolution_norm(net.weight, (down, right)) * (1 + ROUNDING)
+
+
+@lipschitz_bound.register
+def _(net: FeedForward) -> float | None:
+    return lipschitz_bound(net.layers) if _plain(net, FeedForward) else None
 
 
 @lipschitz_bound.register

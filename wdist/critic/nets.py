@@ -2,7 +2,7 @@
 
 A recipe is a frozen dataclass, so that it can be a field of a method, compared and written down; `build` turns
 it into a module for points such as those shown, whose initial weights come from the generator given and from
-nowhere else. `MLP` is here, `cones.py` has the other.
+nowhere else. `MLP` is here; `convolution.py` and `cones.py` have the others.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = [
     "NORM_PRESERVING",
     "Abs",
     "CriticNet",
+    "FeedForward",
     "GroupSort",
     "MaxMin",
     "Net",
@@ -37,7 +38,7 @@ class Abs(nn.Module):
     """|x|: every slope is ±1, so no gradient is lost on the way back."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., k) -> (..., k)."""
+        """(n, k, ...) -> (n, k, ...)."""
         return x.abs()
 
 
@@ -45,18 +46,18 @@ class MaxMin(nn.Module):
     """GroupSort in pairs: unit i of the first half and of the second become their maximum and minimum."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., k) -> (..., k); the middle unit of an odd number passes as it is."""
-        k = x.shape[-1] // 2
-        first, second, rest = torch.split(x, [k, k, x.shape[-1] - 2 * k], dim=-1)
-        return torch.cat([torch.maximum(first, second), torch.minimum(first, second), rest], dim=-1)
+        """(n, k, ...) -> (n, k, ...), units or channels; the middle one of an odd number passes as it is."""
+        k = x.shape[1] // 2
+        first, second, rest = torch.split(x, [k, k, x.shape[1] - 2 * k], dim=1)
+        return torch.cat([torch.maximum(first, second), torch.minimum(first, second), rest], dim=1)
 
 
 class GroupSort(nn.Module):
     """All units sorted (Anil, Lucas and Grosse 2019): a permutation, so it preserves norms."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., k) -> (..., k), ascending."""
-        return x.sort(dim=-1).values
+        """(n, k, ...) -> (n, k, ...), units or channels ascending."""
+        return x.sort(dim=1).values
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -134,18 +135,12 @@ class MLP(Net):
         return wider if max(wider.widths) <= min(most, WIDEST) else None
 
 
-class ScalarMLP(CriticNet):
-    """Linear layers with an activation between them, one output a point."""
+class FeedForward(CriticNet):
+    """A chain of layers, of which those that have a weight stand between activations of one kind."""
 
-    def __init__(
-        self, sizes: tuple[int, ...], activation: str, rng: torch.Generator, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, layers: Iterable[nn.Module], activation: str) -> None:
         super().__init__()
-        self.sizes, self.activation = sizes, activation
-        layers: list[nn.Module] = []
-        for fan_in, fan_out in pairwise(sizes):
-            layers += [_linear(fan_in, fan_out, rng, dtype), ACTIVATIONS[activation]()]
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers, self.activation = nn.Sequential(*layers), activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Value at each point: (n, d) -> (n,)."""
@@ -153,14 +148,29 @@ class ScalarMLP(CriticNet):
 
     def matrices(self) -> list[Tensor]:
         """Every layer's weight."""
-        return [layer.weight for layer in self.layers if isinstance(layer, nn.Linear)]
+        weights = (getattr(layer, "weight", None) for layer in self.layers)
+        return [weight for weight in weights if isinstance(weight, Tensor)]
 
     def pace(self) -> float:
         """Biases shift the kinks over data of unit variance."""
         return 0.03
 
 
-def _linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
+class ScalarMLP(FeedForward):
+    """Linear layers with an activation between them, one output a point."""
+
+    def __init__(
+        self, sizes: tuple[int, ...], activation: str, rng: torch.Generator, dtype: torch.dtype
+    ) -> None:
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise(sizes):
+            layers += [linear(fan_in, fan_out, rng, dtype), ACTIVATIONS[activation]()]
+        super().__init__(layers[:-1], activation)
+        self.sizes = sizes
+
+
+def linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
+    """Give a linear layer with weights uniform in ±1/√fan-in."""
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype, device=rng.device)  # type: ignore[no-untyped-call]
     reach = 1 / math.sqrt(fan_in)
     with torch.no_grad():

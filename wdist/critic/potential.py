@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from wdist.arrays import as_tensor
 from wdist.critic.cones import ConeNet
+from wdist.critic.convolution import ConvNet, ScalarConvNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
 
-__all__ = ["Potential", "Scaling"]
+__all__ = ["Potential", "Scaling", "rows_at_once"]
 
-ROWS = 4096
-"""Points that are evaluated at a time."""
+ROWS, FEWEST_ROWS, COORDINATES = 4096, 64, 2**22
+"""Points that are evaluated at a time: so many, or fewer where their coordinates would be more."""
 FORMAT = 1
 
 
@@ -70,12 +71,15 @@ class Potential:
     @torch.no_grad()
     def __call__(self, x: Any) -> Tensor:
         """Value at each point, (n, d) -> (n,), float64, in the unit of the data; defined up to a constant."""
-        parts = torch.split(self._points(x), ROWS)
+        points = self._points(x)
+        parts = torch.split(points, rows_at_once(points.shape[1]))
         return self.scaling.scale * torch.cat([self.net(self.scaling(part)) for part in parts])
 
     def gradient(self, x: Any) -> Tensor:
         """∇f at each point, (n, d) -> (n, d), float64, without unit: at most the critic's Lipschitz constant long."""
-        return torch.cat([self._gradient(part) for part in torch.split(self._points(x), ROWS)])
+        points = self._points(x)
+        parts = torch.split(points, rows_at_once(points.shape[1]))
+        return torch.cat([self._gradient(part) for part in parts])
 
     def direction(self, x: Any) -> Tensor:
         """−∇f: which way an optimal plan moves the mass of a that is at x, (n, d) -> (n, d).
@@ -149,10 +153,17 @@ class Potential:
         return gradient
 
 
+def rows_at_once(d: int) -> int:
+    """How many points of d coordinates are put through a network at a time, as it holds some numbers for each."""
+    return min(ROWS, max(FEWEST_ROWS, COORDINATES // d))
+
+
 def _described(net: nn.Module) -> dict[str, Any]:
     """What a network is, but for its tensors."""
     if isinstance(net, ScalarMLP):
         return {"kind": "mlp", "sizes": list(net.sizes), "activation": net.activation}
+    if isinstance(net, ScalarConvNet):
+        return {"kind": "convolutions", **asdict(net.recipe)}
     if isinstance(net, ConeNet):
         return {"kind": "cones", "projections": len(net.bases)}
     raise InputError(f"a {type(net).__name__} cannot be saved; its state_dict can")
@@ -163,6 +174,9 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
     if about["kind"] == "mlp":
         assert about["activation"] in ACTIVATIONS
         net = ScalarMLP(tuple(about["sizes"]), about["activation"], torch.Generator(), torch.float64)
+    elif about["kind"] == "convolutions":
+        recipe = ConvNet(**{name: value for name, value in about.items() if name != "kind"})
+        net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
     else:
         spaces = range(about["projections"])
         bases = [state[f"bases.{k}"] for k in spaces]

@@ -10,21 +10,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wdist.critic.nets import Abs, ScalarMLP
+from wdist.critic.convolution import Convolution
+from wdist.critic.nets import Abs, FeedForward
 
-__all__ = ["input_gradient", "is_piecewise_linear"]
+__all__ = ["input_gradient", "is_piecewise_linear", "slope_of"]
+
+PULLED_BACK = {nn.Linear, Convolution, nn.Flatten, nn.Unflatten, nn.ReLU, nn.LeakyReLU, Abs}
 
 
 def is_piecewise_linear(net: nn.Module) -> bool:
-    """Whether `input_gradient` has the closed form: an MLP of ReLU, leaky ReLU or |·|."""
-    return isinstance(net, ScalarMLP) and net.activation in ("relu", "leaky_relu", "abs")
+    """Whether `input_gradient` has the closed form: layers with ReLU, leaky ReLU or |·| between them."""
+    if not isinstance(net, FeedForward) or type(net).forward is not FeedForward.forward:
+        return False
+    return all(type(layer) in PULLED_BACK for layer in net.layers)
 
 
 def input_gradient(net: nn.Module, x: Tensor) -> Tensor:
     """∇f at each point, differentiable in the weights of the network.
 
     For f(x) = w_L·σ(W_{L−1}·σ(…W_1·x)) it is w_L·D_{L−1}·W_{L−1}⋯D_1·W_1 with D the activations' slopes, constant
-    about x (as in Gulrajani et al. 2017, §4, but without a second backward pass).
+    about x (as in Gulrajani et al. 2017, §4, but without a second backward pass); a convolution's W is the transposed
+    convolution from this side.
 
     Args:
         net: Critic (n, d) -> (n,).
@@ -34,29 +40,36 @@ def input_gradient(net: nn.Module, x: Tensor) -> Tensor:
         Shape (n, d).
     """
     if is_piecewise_linear(net):
-        assert isinstance(net, ScalarMLP)
+        assert isinstance(net, FeedForward)
         return _product_of_weights(net, x)
     z = x.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(net(z).sum(), z, create_graph=True)
     return gradient
 
 
-def _product_of_weights(net: ScalarMLP, x: Tensor) -> Tensor:
-    weights, slopes = [], []
+def _product_of_weights(net: FeedForward, x: Tensor) -> Tensor:
+    layers, seen = list(net.layers), [x]
     with torch.no_grad():
-        h = x
-        for layer in net.layers:
-            if not isinstance(layer, nn.Linear):
-                slopes.append(_slope_of(layer, h))  # (n, k)
-            h = layer(h)
-    weights = [layer.weight for layer in net.layers if isinstance(layer, nn.Linear)]
-    chain = weights[-1].expand(len(x), -1)  # (n, k)
-    for slope, weight in zip(reversed(slopes), reversed(weights[:-1]), strict=True):
-        chain = (chain * slope) @ weight
+        for layer in layers[:-1]:
+            seen.append(layer(seen[-1]))
+    chain = x.new_ones(len(x), 1)
+    for layer, h in zip(reversed(layers), reversed(seen), strict=True):
+        chain = _pulled_back(layer, h, chain)
     return chain
 
 
-def _slope_of(activation: nn.Module, h: Tensor) -> Tensor:
+def _pulled_back(layer: nn.Module, h: Tensor, g: Tensor) -> Tensor:
+    """Gradient in a layer's input, which is h, from that in its output."""
+    if isinstance(layer, nn.Linear):
+        return g @ layer.weight
+    if isinstance(layer, Convolution):
+        return layer.transposed(g)
+    if isinstance(layer, nn.Flatten | nn.Unflatten):
+        return g.reshape(h.shape)
+    return g * slope_of(layer, h)
+
+
+def slope_of(activation: nn.Module, h: Tensor) -> Tensor:
     """Derivative of an activation at h, as autograd has it at the kink."""
     if isinstance(activation, Abs):
         return h.sign()

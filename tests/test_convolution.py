@@ -1,0 +1,272 @@
+"""Convolutional critics: their certificates against the matrix of the operator, their gradients, their refusals."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import wdist
+from wdist import Clip, ConvNet, Critic, GradientPenalty, InputError, Orthonormal, Potential, Spectral
+from wdist.critic.convolution import Convolution
+from wdist.critic.lipschitz import lipschitz_bound, steepest_pair
+from wdist.critic.nets import NORM_PRESERVING
+from wdist.critic.parts import BLOCK, Split, drawn_rows
+from wdist.critic.slope import input_gradient, is_piecewise_linear
+from wdist.critic.step import CriticStep
+from wdist.critic.symbol import convolution_norm
+from wdist.question import ask
+from wdist.rng import as_rng
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(shape, n=40, dtype=torch.float64):
+    """Two clouds of flattened images, one of them brighter."""
+    x = torch.randn(n, math.prod(shape), dtype=dtype, generator=generator(3))
+    return x + 0.3, x.flip(0)
+
+
+def true_norm(layer, shape):
+    """Largest singular value of the operator's dense matrix on images of this shape."""
+    unit = torch.eye(math.prod(shape), dtype=torch.float64).view(-1, *shape)
+    with torch.no_grad():
+        return float(torch.linalg.matrix_norm((layer(unit) - layer(torch.zeros_like(unit))).flatten(1), 2))
+
+
+def trained(constraint, recipe, steps=20):
+    x, y = images(recipe.shape)
+    net = constraint.prepare(recipe.build(x, y, generator(1)))
+    step = CriticStep(net, constraint, constraint.optimizer(net, None))
+    for _ in range(steps):
+        step(x, y, generator(2))
+    return net, x, y
+
+
+class TestCertificate:
+    @pytest.mark.parametrize(
+        ("kernel", "stride", "padding"),
+        [(3, 1, 1), (4, 2, 1), (5, 2, 2), (3, 2, 0), (2, 2, 0), (5, 3, 2), (1, 1, 0), (2, 3, 0), ((3, 2), (2, 1), 1)],
+    )  # fmt: skip
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_is_above_the_dense_matrix_and_near_it(self, kernel, stride, padding, seed):
+        layer = torch.nn.Conv2d(2, 3, kernel, stride, padding, dtype=torch.float64)
+        with torch.no_grad():
+            layer.weight.copy_(
+                torch.randn(layer.weight.shape, dtype=torch.float64, generator=generator(seed))
+            )
+        truth, bound = true_norm(layer, (2, 14, 15)), lipschitz_bound(layer)
+        assert truth <= bound <= 1.12 * truth
+
+    @pytest.mark.parametrize("fraction", [0.0, 0.13, 0.5])
+    def test_a_peak_between_the_frequencies_is_not_missed(self, fraction):
+        """A filter tuned to a frequency off the grid: its symbol is largest there, and nothing may fall below."""
+        turn = 2 * math.pi * (3 + fraction) / 32
+        wave = torch.cos(turn * torch.arange(3.0, dtype=torch.float64))
+        fine = torch.linspace(0, math.pi, 20001, dtype=torch.float64)
+        peak = float(
+            torch.polar(torch.ones_like(fine)[:, None], fine[:, None] * torch.arange(3))
+            .mul(wave)
+            .sum(1)
+            .abs()
+            .max()
+        )
+        bound = convolution_norm(wave.view(1, 1, 1, 3), (1, 1))
+        assert peak * (1 - 1e-9) <= bound <= 1.02 * peak
+
+    @pytest.mark.parametrize("shape", [(1, 8, 8), (2, 7, 5), (3, 4, 4)])
+    @pytest.mark.parametrize("kernel", [2, 3, 4, 5])
+    def test_our_layer_whatever_the_sides(self, shape, kernel):
+        layer = Convolution(shape, 4, kernel, 2, generator(), torch.float64)
+        x = torch.randn(3, *shape, dtype=torch.float64, generator=generator(1))
+        assert layer(x).shape == (3, *layer.out)
+        assert layer.out[1:] == (math.ceil(shape[1] / 2), math.ceil(shape[2] / 2))
+        assert true_norm(layer, shape) <= lipschitz_bound(layer)
+
+    def test_patches_that_do_not_overlap_stretch_as_their_matrix_does(self):
+        layer = Convolution((3, 8, 8), 5, 2, 2, generator(), torch.float64)
+        norm = float(torch.linalg.matrix_norm(layer.weight.detach(), 2))
+        assert lipschitz_bound(layer) == pytest.approx(norm, rel=1e-10)
+        assert true_norm(layer, (3, 8, 8)) == pytest.approx(norm, rel=1e-10)
+
+    def test_what_is_not_read(self):
+        class Doubling(torch.nn.Conv2d):
+            def forward(self, x):
+                return 2 * super().forward(x)
+
+        for layer in (
+            torch.nn.Conv2d(2, 2, 3, groups=2), torch.nn.Conv2d(1, 1, 3, dilation=2), Doubling(1, 1, 3),
+            torch.nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), torch.nn.ConvTranspose2d(1, 1, 3),
+        ):  # fmt: skip
+            assert lipschitz_bound(layer) is None
+
+    @pytest.mark.parametrize(
+        ("constraint", "recipe"),
+        [
+            *((Orthonormal(), ConvNet((2, 8, 8), (6, 8), name)) for name in NORM_PRESERVING),
+            (Orthonormal(), ConvNet((1, 7, 6), (3, 8))),
+            (Spectral(), ConvNet((2, 8, 8), (6, 8), "leaky_relu", kernel=4)),
+            (Clip(0.1), ConvNet((2, 8, 8), (6, 8), "relu", kernel=3)),
+        ],
+        ids=lambda x: repr(x),
+    )
+    def test_no_search_finds_a_slope_above(self, constraint, recipe):
+        net, x, y = trained(constraint, recipe)
+        slope, bound = steepest_pair(net, x, y)[0], lipschitz_bound(net)
+        assert 0 < slope <= bound * (1 + 1e-9)
+        if isinstance(constraint, Orthonormal):
+            assert bound == pytest.approx(1, abs=1e-6)
+            assert slope > 0.85
+
+
+class TestNet:
+    @pytest.mark.parametrize("shape", [(3, 16, 16), (1, 28, 28), (3, 128, 96)])
+    @pytest.mark.parametrize("kernel", [2, 4])
+    def test_takes_flattened_images(self, shape, kernel):
+        x, y = images(shape, 4, torch.float32)
+        net = ConvNet(shape, (4, 8), kernel=kernel).build(x, y, generator())
+        assert net(x).shape == (4,)
+        assert net(x).dtype == torch.float32
+
+    @pytest.mark.parametrize("activation", ["maxmin", "groupsort"])
+    def test_sorting_is_of_channels_at_each_pixel(self, activation):
+        net = ConvNet((2, 4, 4), (5,), activation).build(*images((2, 4, 4)), generator())
+        h = net.layers[:2](images((2, 4, 4))[0])
+        assert torch.equal(net.layers[2](h).sort(1).values, h.sort(1).values)
+        assert not torch.equal(net.layers[2](h), h)
+
+    @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])
+    @pytest.mark.parametrize(
+        ("shape", "kernel"), [((2, 8, 8), 4), ((1, 7, 5), 3), ((3, 7, 6), 2), ((1, 5, 5), 4)]
+    )
+    def test_closed_form_is_the_double_backward(self, activation, shape, kernel):
+        x, y = images(shape, 12)
+        net = ConvNet(shape, (5, 6), activation, kernel).build(x, y, generator(5))
+        assert is_piecewise_linear(net)
+        z = x.clone().requires_grad_(True)
+        (wanted,) = torch.autograd.grad(net(z).sum(), z, create_graph=True)
+        found = input_gradient(net, x)
+        assert torch.allclose(found, wanted, rtol=1e-6, atol=1e-12)
+        pairs = [
+            torch.autograd.grad((g.norm(dim=1) - 1).square().mean(), net.matrices()) for g in (found, wanted)
+        ]
+        for w, v in zip(*pairs, strict=True):
+            assert torch.allclose(w, v, rtol=1e-6, atol=1e-12)
+            assert w.any()
+
+    def test_others_are_differentiated_twice(self):
+        net = ConvNet((1, 4, 4), (4,), "maxmin").build(*images((1, 4, 4)), generator())
+        assert not is_piecewise_linear(net)
+        assert input_gradient(net, images((1, 4, 4))[0]).shape == (40, 16)
+
+    def test_round_trip_is_exact(self, tmp_path):
+        a, b = (z.numpy().reshape(-1, 2, 6, 6) for z in images((2, 6, 6), 60))
+        f = wdist.estimate(a, b, method=Critic(net=ConvNet((2, 6, 6), (4, 8)), steps=20)).detail.potential
+        f.save(tmp_path / "f.safetensors")
+        g = Potential.load(tmp_path / "f.safetensors")
+        assert g(a).tolist() == f(a).tolist()
+        assert g.net.recipe == f.net.recipe
+
+    def test_grows_up_to_a_width(self):
+        assert ConvNet((1, 8, 8), (8, 16)).grown(100) == ConvNet((1, 8, 8), (16, 32))
+        assert ConvNet((1, 8, 8), (8, 16)).grown(31) is None
+
+
+class TestFit:
+    def test_certified_on_digits(self):
+        """Noughts against ones: a lower bound that is most of what there is, from thirty steps."""
+        digits = wdist.datasets.mnist()
+        a, b = (digits.of(k).reshape(-1, 1, 28, 28) for k in (0, 1))
+        est = wdist.estimate(a, b, method=Critic(net=ConvNet((1, 28, 28), (8, 16)), steps=60))
+        assert est.bound is wdist.Bound.LOWER
+        assert est.detail.lipschitz_bound == pytest.approx(1, abs=1e-5)
+        assert 6 < est.value < wdist.estimate(a, b).value
+
+    @pytest.mark.parametrize("constraint", [GradientPenalty(10.0), Clip(0.05)])
+    def test_penalty_and_clipping(self, constraint):
+        net = ConvNet((1, 8, 8), (8, 16), "leaky_relu", kernel=4)
+        g = np.random.default_rng(0)
+        a, b = g.random((200, 1, 8, 8)) + 0.5, g.random((200, 1, 8, 8))
+        est = wdist.estimate(a, b, method=Critic(constraint, net, steps=150, batch=64))
+        assert est.bound is wdist.Bound.NONE
+        assert est.detail.lipschitz_bound > 0
+        assert est.lower <= 4
+        if isinstance(constraint, GradientPenalty):
+            assert est.value == pytest.approx(4, rel=0.15)
+        else:
+            assert "kappa unknown" in est.quantity
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("kind", ["samples", "sources"])
+    def test_large_images(self, kind):
+        """12288 coordinates: a shift by 0.1 is 0.1·√12288 far, and a process needs less than 2 GiB for it."""
+        g = np.random.default_rng(0)
+        a, b = (
+            (lambda n, rng, shift=shift: torch.rand(n, 3, 64, 64, generator=rng) + shift)
+            if kind == "sources"
+            else g.random((600, 3, 64, 64), dtype=np.float32) + np.float32(shift)
+            for shift in (0.1, 0.0)
+        )
+        est = wdist.estimate(a, b, method=Critic(net=ConvNet((3, 64, 64), (16, 32, 64)), steps=60, batch=64))
+        assert 0.9 * 0.1 * math.sqrt(12288) < est.value < 1.001 * 0.1 * math.sqrt(12288)
+        assert est.detail.lipschitz_bound == pytest.approx(1, abs=1e-5)
+
+    def test_what_large_images_take_is_bounded_by_their_coordinates(self):
+        law = wdist.truth.scaling(12288)
+        question = ask(law.a, law.b, rng=as_rng(0))
+        split = Split.of(question.a, question.b, as_rng(1))
+        rows = len(split.start[0]) + len(split.validation[0][0]) + sum(len(x) for x, _ in split.ahead)
+        assert rows == drawn_rows(12288) < 5000
+        assert drawn_rows(1000) == 4096 + 48 * BLOCK
+        assert Critic().memory(question) < 4 * 2**30
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("make", "text"),
+        [
+            (lambda: ConvNet((28, 28)), "shape is (28, 28); pass channels, height and width of an image"),
+            (lambda: ConvNet((1, 0, 8)), "shape is (1, 0, 8); pass channels, height and width"),
+            (lambda: ConvNet((1, 8, 8), ()), "channels is (); pass the output channels of each convolution"),
+            (lambda: ConvNet((1, 8, 8), 5), "channels is 5; pass the output channels of each convolution"),
+            (lambda: ConvNet((1, 8, 8), activation="gelu"), "activation is 'gelu'; choose one of relu"),
+            (lambda: ConvNet((1, 8, 8), kernel=1), "kernel is 1; pass an int of at least the stride, 2"),
+            (lambda: ConvNet((1, 8, 8), stride=0), "stride is 0; pass an int of at least 1"),
+            (
+                lambda: wdist.estimate(
+                    np.ones((30, 784)), np.ones((30, 784)), method=Critic(net=ConvNet((3, 28, 28)))
+                ),
+                "points have 784 coordinates, and images of shape (3, 28, 28) have 3 x 28 x 28 = 2352",
+            ),
+            (
+                lambda: wdist.estimate(
+                    np.ones((30, 8, 8, 3)), np.ones((30, 8, 8, 3)), method=Critic(net=ConvNet((3, 8, 8)))
+                ),
+                "images (channels, height, width) = (3, 8, 8), these are (8, 8, 3); pass their shape, with channels",
+            ),
+            (
+                lambda: Orthonormal().prepare(
+                    ConvNet((1, 8, 8), kernel=4).build(*images((1, 8, 8)), generator())
+                ),
+                "Orthonormal needs convolutions whose patches do not overlap",
+            ),
+            (
+                lambda: Orthonormal().prepare(
+                    ConvNet((1, 8, 8), activation="relu").build(*images((1, 8, 8)), generator())
+                ),
+                "pass a recipe with the activation abs, maxmin, groupsort",
+            ),
+            (
+                lambda: GradientPenalty().prepare(
+                    torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+                ),
+                "the network has batch normalisation (1), under which f(x) depends on the other points",
+            ),
+        ],
+    )
+    def test_they_say_what_to_do(self, make, text):
+        with pytest.raises(InputError) as caught:
+            make()
+        assert text in str(caught.value)
