@@ -19,7 +19,7 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE
 MOST_LINES = 300
 
 FLOORS = (
-    "arrays costs errors matrix measures memory options question reservoir result rng sources unheard",
+    "arrays costs errors matrix measures memory options question ranks reservoir result rng sources unheard",
     "critic datasets files images plans resampling tables truth",
     "methods",
     "answer bounds calibration gan inference pairwise validation workers",

@@ -12,7 +12,17 @@ from typing import Annotated
 import typer
 
 from wdist.cli import (
-    bounds, calibrate, compare, demo, estimate, gan, methods, monitor, pairwise, two_sample, validate,
+    bounds,
+    calibrate,
+    compare,
+    demo,
+    estimate,
+    gan,
+    methods,
+    monitor,
+    pairwise,
+    two_sample,
+    validate,
 )  # fmt: skip
 from wdist.cli.terminal import EXIT_CODES
 
