@@ -180,7 +180,13 @@ class TestPublicNames:
 
     def test_what_users_call_has_an_example_that_runs(self):
         called = [wdist.estimate, wdist.line_from_disk, wdist.pairwise, wdist.sampling_floor, wdist.validate]
-        called += [wdist.bounds, wdist.compare, wdist.two_sample_test, wdist.WassersteinMetric]
+        called += [
+            wdist.bounds,
+            wdist.calibrate,
+            wdist.compare,
+            wdist.two_sample_test,
+            wdist.WassersteinMetric,
+        ]
         called += [getattr(wdist.functional, name) for name in wdist.functional.__all__]
         finder = doctest.DocTestFinder(recurse=False)
         for function in called:

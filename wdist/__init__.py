@@ -3,6 +3,7 @@
 from wdist import datasets, functional, truth
 from wdist.api import estimate
 from wdist.bounds import bounds
+from wdist.calibration import Calibrated, Calibration, calibrate
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.convolution import ConvNet
@@ -48,6 +49,8 @@ __all__ = [
     "METHODS",
     "MLP",
     "Bound",
+    "Calibrated",
+    "Calibration",
     "Circle",
     "Clip",
     "Comparison",
@@ -87,6 +90,7 @@ __all__ = [
     "WdistWarning",
     "__version__",
     "bounds",
+    "calibrate",
     "compare",
     "datasets",
     "estimate",

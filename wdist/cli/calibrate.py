@@ -1,0 +1,127 @@
+"""`wdist calibrate`: measure the kappa of a critic into a card, and `wdist calibrate show`: read one.
+
+The folder named by `--out` keeps every fit as it is done, so that a command that was interrupted goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wdist.cli.options import SeedNumber
+from wdist.cli.terminal import EXIT_CODES, bar, guarded, output, progress
+from wdist.errors import InputError
+
+if TYPE_CHECKING:
+    from wdist.critic.constraint import Constraint
+    from wdist.critic.nets import MLP
+
+__all__ = ["EXAMPLES", "calibrate", "show"]
+
+EXAMPLES = "\n\n".join(
+    [
+        "[bold]Examples[/bold]",
+        "  wdist calibrate --net 100,100 --constraint clip:0.01 --dim 2 --out card/",
+        "  wdist calibrate --constraint gradient_penalty:10 --dim 16 --workers 2 --out gp16/",
+        "  wdist calibrate show card/",
+        EXIT_CODES,
+    ]
+)
+
+
+def calibrate(
+    ctx: typer.Context,
+    dim: Annotated[int | None, typer.Option(help="Number of coordinates.", show_default="required")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the card and its fits go.", show_default="required"),
+    ] = None,
+    constraint: Annotated[
+        str, typer.Option(metavar="NAME[:NUMBER]", help="clip:c, gradient_penalty:lambda, spectral or orthonormal.")
+    ] = "clip:0.01",
+    net: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHS[:ACTIVATION]", help="Such as 100,100 or 64,64:maxmin.", show_default="the constraint's own"
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Ascent steps of a fit.", show_default="the constraint's own")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Points of each side a step.")] = 256,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH", help="W1 to be tried, in standardised units.", show_default="0.1 to 1.5 of the spread"
+        ),
+    ] = None,
+    replicates: Annotated[int, typer.Option(help="Seeds of every case.")] = 5,
+    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    seed: SeedNumber = 0,
+) -> None:  # fmt: skip
+    """Measure what a critic reads as a multiple of W1, on laws whose W1 is known, and how far that carries over."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with guarded():
+        if dim is None or out is None:
+            raise InputError("pass --dim, the number of coordinates, and --out, a folder for the card")
+        if out.suffix == ".json" or out.is_file():
+            raise InputError(
+                f"--out {out} is a file; name a folder, which also keeps the fits as they are done"
+            )
+        with progress("importing"):
+            import wdist
+        critic = wdist.Critic(_constraint(constraint), None if net is None else _net(net), batch=batch)
+        span: Any = None if scale is None else tuple(_numbers("--scale", scale, float))
+        with bar("fitting critics") as tick:
+            card = wdist.calibrate(
+                critic, dim=dim, scale=span, steps=steps, seed=seed, replicates=replicates, workers=workers, folder=out,
+                progress=tick,
+            )  # fmt: skip
+        card.save(out)
+        output().print(repr(card), soft_wrap=True)
+
+
+def show(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Folder or file that holds a card.")],
+) -> None:
+    """Print a card as a page in Markdown."""
+    with guarded():
+        with progress("importing"):
+            import wdist
+        typer.echo(wdist.Calibration.load(card).to_markdown(), nl=False)
+
+
+def _constraint(text: str) -> Constraint:
+    """A constraint by name, with its number after a colon."""
+    from wdist.critic.constraints import CONSTRAINTS
+
+    name, _, number = text.partition(":")
+    if name not in CONSTRAINTS:
+        raise InputError(f"--constraint is {text}; choose one of {', '.join(CONSTRAINTS)}, as in clip:0.01")
+    cls = CONSTRAINTS[name]
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    if not number:
+        return cls()
+    if not fields:
+        raise InputError(f"--constraint is {text}, and {name} takes no number; pass {name}")
+    return cls(**{fields[0].name: _numbers("--constraint", number, float)[0]})
+
+
+def _net(text: str) -> MLP:
+    """Widths of the hidden layers, with an activation after a colon."""
+    from wdist.critic.nets import MLP
+
+    widths, _, activation = text.partition(":")
+    return MLP(tuple(_numbers("--net", widths, int)), activation or "relu")
+
+
+def _numbers(option: str, text: str, kind: type[Any]) -> list[Any]:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        what = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{option} has {text!r}; pass {what} with commas between") from None
