@@ -337,7 +337,7 @@ class TestFailingSources:
 
     @pytest.mark.slow
     def test_large_images(self):
-        """A shift by 0.1; the difference of the means of 120 points a side has a cosine of 0.94 with it, no critic more."""
+        """A shift by 0.1; the means of 120 points a side differ at a cosine of 0.94 to it: such is the limit."""
         g = np.random.default_rng(0)
         x, y = (g.random((240, 3, 64, 64), dtype=np.float32) + np.float32(shift) for shift in (0, 0.1))
         est = wdist.estimate(x, y, method=Critic(steps=100, batch=64))
