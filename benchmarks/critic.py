@@ -31,6 +31,7 @@ from wdist.truth import (
     scaling,
     subspace_scaling,
     translation,
+    valleys,
     wgan_example,
 )
 
@@ -39,6 +40,7 @@ __all__ = ["CELLS", "CONTESTANTS", "measure", "table"]
 Record = dict[str, Any]
 PUBLISHED = Path(__file__).with_name("published_w1.json")
 PUBLISHED_CELLS = tuple((d, n) for d in (2, 4, 8, 16, 32, 64, 128) for n in (4, 16, 64, 256))
+VALLEYS = ((2, 3, 1), (2, 16, 1), (16, 8, 15), (16, 16, 8), (64, 8, 32), (128, 16, 64))
 PROBES = 400
 
 CELLS: dict[str, Callable[[], Case]] = {
@@ -49,6 +51,7 @@ CELLS: dict[str, Callable[[], Case]] = {
     **{f"scaling d={d}": partial(scaling, d) for d in (2, 16, 128)},
     **{f"subspace scaling d={d}": partial(subspace_scaling, d, d // 2) for d in (16, 64)},
     **{f"funnels ({d}, {n})": partial(funnels, d, n) for d, n in PUBLISHED_CELLS},
+    **{f"valleys ({d}, {n}, {k})": partial(valleys, d, n, k) for d, n, k in VALLEYS},
 }
 """Cases by name; none of the recipe's constants depends on them."""
 

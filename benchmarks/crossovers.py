@@ -1,7 +1,8 @@
 """Which engine of `wdist.Discrete` is fastest where: measured, and boiled down to rules that wdist reads.
 
 `rows` walks a grid of orders, dimensions, kinds of mass and sizes on the tuning seed, dropping an engine that fell
-far behind; `rules` turns the table into wdist/data/crossovers.json. No figure there is typed or mended by hand.
+far behind; `rules` turns the table into wdist/data/crossovers.json, by which engine is least behind on the family it is
+worst at. No figure there is typed or mended by hand.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ __all__ = ["rows", "rules", "written"]
 ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
-LATE = (6000,)  # for assignments in many dimensions, where lapx gives way late
-FAMILIES = ("gaussian", "clustered")
+LATE = (6000,)  # where the winner changes late: assignments in many dimensions, and W1 in few
+FAMILIES = ("gaussian", "clustered", "separated", "heavy")
 MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
 HOPELESS = 4.0  # times the fastest: such an engine is not run at larger sizes
@@ -47,7 +48,8 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
     for p, d, masses in itertools.product(ORDERS, dimensions, MASSES):
         matched = masses == "matched"
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
-        late = () if quick or not matched or d < DIMENSIONS[-1] else LATE
+        changes_late = (matched and d == DIMENSIONS[-1]) or (p == 1 and d <= 3)
+        late = LATE if changes_late and not quick else ()
         for n in (*sizes, *late):
             contenders = tuple(
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
@@ -56,7 +58,7 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
                 fewer = n * 4 // 5 if masses == "uniform" else None
                 instance = Instance(family, n, d, p, m=fewer, weighted=masses == "uneven", seed=TUNED)
                 yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
-            times = _times([row for row in table.rows if _cell(row) == (p, d, masses, n)])
+            times = _slowness([row for row in table.rows if _cell(row) == (p, d, masses, n)])
             alive = [
                 engine for engine in alive if times.get(engine, math.inf) < HOPELESS * min(times.values())
             ]
@@ -69,7 +71,7 @@ def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
         cells.setdefault(_cell(row), []).append(row)
     by_size: dict[tuple[float, int, str], dict[int, Times]] = {}
     for (p, d, masses, n), members in cells.items():
-        by_size.setdefault((p, d, masses), {})[n] = _times(members)
+        by_size.setdefault((p, d, masses), {})[n] = _slowness(members)
     orders = _bands(sorted({p for p, _, _ in by_size}), whole=False)
     dimensions = _bands(sorted({d for _, d, _ in by_size}), whole=True)
     return [
@@ -92,15 +94,18 @@ def _cell(row: Record) -> tuple[float, int, str, int]:
     return instance["p"], instance["d"], masses, instance["n"]
 
 
-def _times(members: list[Record]) -> Times:
-    """CPU seconds of each engine that was right on every family: their geometric mean."""
-    found: dict[str, list[float]] = {}
+def _slowness(members: list[Record]) -> Times:
+    """CPU time of each engine that was right on every family, over the fastest one's: on the family it is worst at."""
+    worst: dict[str, list[float]] = {}
     for record in members:
-        for side in record["sides"]:
-            seconds = figure(side, "cpu")
-            if not fault(side, record) and seconds is not None:
-                found.setdefault(side["name"], []).append(seconds)
-    return {engine: geometric_mean(times) for engine, times in found.items() if len(times) == len(members)}
+        times = {
+            side["name"]: seconds
+            for side in record["sides"]
+            if (seconds := figure(side, "cpu")) is not None and not fault(side, record)
+        }
+        for engine, seconds in times.items():
+            worst.setdefault(engine, []).append(seconds / min(times.values()))
+    return {engine: max(ratios) for engine, ratios in worst.items() if len(ratios) == len(members)}
 
 
 def _segments(sizes: dict[int, Times]) -> list[tuple[int, list[str]]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, digits, scaling
+from benchmarks import coverage, critic, crossovers, digits, population, scaling, steps
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -41,7 +41,8 @@ This page is made from `benchmarks/results/` by `python -m benchmarks.render`; n
   since at its default it returns wrong costs.
 
 To measure again: `pip install -c constraints.txt -e '.[bench]'`, then `python -m benchmarks.run exact`, `scaling` and
-`crossovers` (hours; `--only GROUP`, `--resume`), `python -m benchmarks.coverage`, then `python -m benchmarks.render`.
+`crossovers` (hours; `--only GROUP`, `--resume`), `python -m benchmarks.coverage`, `population`, then
+`python -m benchmarks.render`.
 """
 
 
@@ -52,7 +53,8 @@ def page(results: Path) -> str:
         for name, group in GROUPS.items()
     ]
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
-    sections += [("coverage", coverage.__doc__, promises), ("critic", critic.__doc__, critic.table)]
+    sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
+    sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:

@@ -1,4 +1,4 @@
-"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `crossovers`, `critic`, `digits`; see `--help`.
+"""Measure and write down: `python -m benchmarks.run exact`, `scaling`, `critic`, `gan` and others; see `--help`.
 
 Every command saves after each row and can go on where it stopped (`--resume`). With `--quick` sizes are small and
 results go to build/benchmarks/, which git ignores; without, to benchmarks/results/, from which
@@ -7,6 +7,7 @@ results go to build/benchmarks/, which git ignores; without, to benchmarks/resul
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,9 @@ import typer
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
+from benchmarks import gan as gan_
 from benchmarks import scaling as scaling_
+from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
@@ -106,6 +109,17 @@ def critic(
 
 
 @app.command()
+def steps(
+    device: Annotated[str, typer.Option(help="cpu, or cuda on a machine that has it.")] = "cpu",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure a step of a critic beside a plain loop, and the closed form of a penalty's gradient."""
+    table = begun(folder(quick) / "steps.json", resume=resume)
+    steps_.measure(table, device, quick, typer.echo)
+
+
+@app.command()
 def digits(
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
     quick: Quick = False,
@@ -115,6 +129,17 @@ def digits(
     fitted = {name: digits_.CONTESTANTS[name] for name in list(digits_.CONTESTANTS)[: 1 if quick else None]}
     table = begun(folder(quick) / "digits.json", resume=resume)
     digits_.measure(table, range(seeds), typer.echo, fitted)
+
+
+@app.command()
+def gan(quick: Quick = False, turns: Annotated[int, typer.Option(help="Of each side.", min=1)] = 7) -> None:
+    """Measure the GAN trainer against the usual loop on the same mathematics; set OMP_NUM_THREADS for its threads."""
+    found = gan_.compare(4 if quick else 20, 3 if quick else turns)
+    path = folder(quick) / f"gan_{found['threads']}_threads.json"
+    write_whole(path, json.dumps(found, indent=1) + "\n")
+    for kind, times in found["times as fast"].items():
+        typer.echo(f"{kind}: {times:.2f} times the generator steps a second, on {found['threads']} threads")
+    typer.echo(f"gradients differ by {found['gradient difference']:.1e} of the largest")
 
 
 def folder(quick: bool) -> Path:

@@ -452,6 +452,16 @@ class TestCrossovers:
         rows[1]["sides"][1]["error"] = 1e-3
         assert crossovers.rules(rows)[0]["engines"] == ["pot"]
 
+    def test_the_engine_least_behind_on_its_worst_family_is_chosen(self):
+        """Ten times slower somewhere is worse than four times, three times is better; means do not count."""
+        rows = self.grid({2000: {"pot": 3.0, "sparse": 2.0}})
+        for row, seconds in zip(rows, ((10.0, 1.0), (1.0, 4.0)), strict=True):
+            for side, one in zip(row["sides"], seconds, strict=True):
+                side["cpu"] = [one]
+        assert crossovers.rules(rows)[0]["engines"] == ["sparse", "pot"]
+        rows[0]["sides"][0]["cpu"] = [3.0]
+        assert crossovers.rules(rows)[0]["engines"] == ["pot", "sparse"]
+
     def test_the_hopeless_are_not_run_on(self):
         table = types.SimpleNamespace(rows=[])
         seen = []

@@ -105,6 +105,15 @@ class TestLower:
             assert (found.bound, found.upper) == (Bound.LOWER, None)
             assert found.lower == found.value == pytest.approx(5, rel=1e-9)
 
+    def test_never_above_the_upper_bound_nor_above_nothing(self):
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            x, y = rng.standard_normal((12, 3)), rng.standard_normal((12, 3))
+            exact = wdist.estimate(x, y, method="discrete").detail
+            found = bounds(x, y, potential=exact.potential_b, plan=exact.plan)
+            assert found.lower <= found.upper
+            assert bounds(x, x, potential=rng.standard_normal(12)).lower == 0
+
     def test_tensors_in_tensors_out(self, rng):
         x, y = (torch.as_tensor(rng.standard_normal((20, 2))) for _ in range(2))
         net = torch.nn.utils.skip_init(torch.nn.Linear, 2, 1)
@@ -172,6 +181,15 @@ class TestUpper:
             wdist.estimate(x, y, p=2).value, rel=1e-9
         )
 
+    def test_sliced_looks_along_the_widest_axes(self):
+        """Hardly met by random directions of 30; sorted along it, the plan is optimal."""
+        rng = np.random.default_rng(5)
+        x = rng.standard_normal((40, 30))
+        x[:, 7] *= 4
+        x -= x.mean(axis=0)  # so that the means tell nothing
+        y = rng.permutation(x * (1 + 2 * np.eye(30)[7]))
+        assert bounds(x, y, plan="sliced").upper == pytest.approx(wdist.estimate(x, y).value)
+
     def test_a_metric_of_ones_own(self, rng):
         def taxi(x, y):
             return np.abs(x[:, None] - y).sum(-1)
@@ -181,6 +199,29 @@ class TestUpper:
             assert bounds(x, y, plan=plan, metric=taxi).upper == pytest.approx(
                 bounds(x, y, plan=plan, metric="cityblock").upper
             )
+
+    @pytest.mark.parametrize("far", [1e9, 1e200])
+    @pytest.mark.parametrize("p", [1, 2])
+    def test_points_without_mass_may_be_anywhere(self, far, p, rng):
+        """They set no unit: exact, certified and Gaussian answers are those without them."""
+        x, y = rng.standard_normal((12, 2)), rng.standard_normal((15, 2)) + 1
+        beyond = np.r_[x, [[far, 0.0]]], np.r_[[[0.0, -far]], y]
+        weights = {"weights_a": np.r_[np.full(12, 1 / 12), 0], "weights_b": np.r_[0, np.full(15, 1 / 15)]}
+        exact = wdist.estimate(x, y, p=p).value
+        for method in ("exact", "sinkhorn", "sliced", *(["gaussian"] if p == 2 else [])):
+            near = wdist.estimate(x, y, p=p, method=method).value
+            assert wdist.estimate(*beyond, p=p, method=method, **weights).value == pytest.approx(
+                near, rel=1e-2
+            )
+        assert wdist.estimate(*beyond, p=p, method="exact", **weights).value == pytest.approx(
+            exact, rel=1e-12
+        )
+        for options in ({"plan": "greedy", "potential": lambda z: z[:, 0]}, {"plan": "sliced"}, {}):
+            near, found = bounds(x, y, p=p, **options), bounds(*beyond, p=p, **options, **weights)
+            assert found.upper == pytest.approx(near.upper, rel=0.3)
+            assert exact <= found.upper * (1 + 1e-12)
+            if near.lower is not None:
+                assert 0.5 * near.lower < found.lower <= exact
 
     def test_far_units(self, rng):
         x, y = rng.standard_normal((12, 2)), rng.standard_normal((15, 2))

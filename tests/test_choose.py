@@ -24,6 +24,9 @@ def law_on_the_line(n, rng):
     return torch.randn(n, 1, generator=rng, dtype=torch.float64)
 
 
+UNEVEN = {"weights_a": [0.5, 0.25, 0.25]}
+
+
 def taxi(x, y):
     return np.abs(x[:, None] - y).sum(-1)
 
@@ -31,7 +34,9 @@ def taxi(x, y):
 @pytest.mark.parametrize(
     ("a", "b", "kwargs", "chosen", "because"),
     [
-        (MANY[:50], MANY[:50], {"target": "population"}, "critic", "only a critic speaks of them"),
+        (MANY[:50], MANY[:50], {"target": "population"}, "population", "it is bounded from both sides"),
+        (MANY[:3], MANY[:3], {"target": "population", **UNEVEN}, "critic", "only a critic speaks"),
+        (law, MANY[:50], {"target": "population"}, "critic", "only a critic speaks"),
         (MANY[:50, 0], MANY[:50, 0], {"target": "population"}, "line", "on the line the bootstrap bounds it"),
         (
             law_on_the_line,
@@ -109,7 +114,8 @@ def test_memory_is_predicted_before_anything_is_computed(name, monkeypatch, rng)
     dim = 1 if name in ("line", "circle") else 3
     p = 2 if name == "gaussian" else 1
     x = rng.standard_normal((500, dim))
+    target = "population" if name == "population" else "sample"
     with pytest.raises(
         wdist.InputError, match=rf"method '{name}' needs about .* and 1.0 KiB are free; no other method"
     ):
-        wdist.estimate(x, x + 1, p=p, method=name)
+        wdist.estimate(x, rng.permutation(x) + 1, p=p, method=name, target=target)

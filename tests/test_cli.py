@@ -248,8 +248,8 @@ def test_help_gives_examples_and_exit_codes():
         text = " ".join(run(line).stdout.split())
         assert "0 an answer; 1 the solver did not converge" in text
         assert (
-            "2 bad input; 3 a difference that `test --fail-at` asked about; 70 a fault in wdist itself"
-            in text
+            "2 bad input; 3 a difference that `test --fail-at` asked about, or an alarm that "
+            "`monitor --fail-on-alarm` did; 70 a fault in wdist itself" in text
         )
     text = run("estimate --help").stdout
     assert "wdist estimate before.csv after.csv --column flow" in text

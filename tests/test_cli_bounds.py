@@ -21,6 +21,7 @@ def files(tmp_path, monkeypatch, rng):
     arrays = {
         "x": rng.standard_normal((20, 2)), "y": rng.standard_normal((30, 2)) + 2, "f": rng.standard_normal(30),
         "g": rng.random((20, 30)), "w": np.r_[np.full(10, 0.02), np.full(10, 0.08)],
+        "v": rng.random(20),
     }  # fmt: skip
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)
@@ -40,13 +41,21 @@ def files(tmp_path, monkeypatch, rng):
             "--potential f.npy --plan g.npy --weights-a w.npy",
             {"potential": "f", "plan": "g", "weights_a": "w"},
         ),
+        (
+            "--plan greedy --weights-a v.npy --normalize-weights",
+            {"plan": "greedy", "weights_a": "v", "normalize_weights": True},
+        ),
         ("--plan greedy --metric cityblock", {"plan": "greedy", "metric": "cityblock"}),
     ],
 )
 def test_json_is_the_calls_own(line, options, files):
     result = run(f"x.npy y.npy {line} --json")
     assert (result.exit_code, result.stderr) == (0, "")
-    called = wdist.bounds(files["x"], files["y"], **{k: files.get(v, v) for k, v in options.items()})
+    called = wdist.bounds(
+        files["x"],
+        files["y"],
+        **{k: files.get(v, v) if isinstance(v, str) else v for k, v in options.items()},
+    )
     assert {**json.loads(result.stdout), "seconds": 0} == {**called.to_dict(), "seconds": 0}
 
 

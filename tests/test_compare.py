@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from scipy.spatial.distance import cdist
 from typer.testing import CliRunner
 
 import wdist
 from wdist import InputError, compare
 from wdist.cli import app
-from wdist.inference.witness import witness_region
+from wdist.inference.witness import _score, witness_region
 from wdist.plots import draw_features, new_figure
 from wdist.rng import as_rng
 
@@ -57,6 +58,20 @@ class TestFeatures:
         there = wdist.two_sample_test(x, y, "wasserstein", 4999).pvalue
         assert compare(x, y, permutations=4999).features[0].pvalue == pytest.approx(there, abs=0.03)
 
+    def test_one_feature_of_wild_tails_hides_no_other(self, rng):
+        x, y = rng.standard_normal((60, 3)), rng.standard_normal((50, 3)) + np.eye(3)[0]
+        x[:, 2], y[:, 2] = (1e6 * rng.standard_cauchy(n) for n in (60, 50))
+        found = {one.name: one.pvalue for one in compare(x, y).features}
+        assert found["x0"] <= 0.01 < 0.05 < min(found["x1"], found["x2"])
+
+    def test_far_units_and_copies(self, moved):
+        near = compare(*moved)
+        far = compare(*(2.0**900 * side for side in moved))
+        assert [(one.name, one.pvalue) for one in far.features] == [
+            (one.name, one.pvalue) for one in near.features
+        ]
+        assert "Row i of a goes with row i of b" in compare(moved[0], moved[0] * 1.01, permutations=9).message
+
     def test_constant_features_and_names(self, rng):
         frame = pd.DataFrame({"age": np.ones(30), "dose": rng.standard_normal(30)})
         found = compare(frame, frame.assign(dose=frame.dose + 3))
@@ -76,6 +91,14 @@ class TestRegion:
         assert region.interval_a.low == pytest.approx(low)
         assert region.share_a > region.share_b + 0.5
         assert moved[0][region.rows_a, 2].mean() < moved[1][region.rows_b, 2].mean()
+
+    def test_scores_of_the_rows_that_chose_leave_out_themselves(self, rng):
+        x, y, z = rng.standard_normal((7, 2)), rng.standard_normal((5, 2)), rng.standard_normal((3, 2))
+        gaps = cdist(x, x).sum(axis=1) / 6
+        tensors = torch.as_tensor(x), torch.as_tensor(y)
+        np.testing.assert_allclose(_score(tensors[0], *tensors, own=0), cdist(x, y).mean(axis=1) - gaps)
+        expected = cdist(z, y).mean(axis=1) - cdist(z, x).mean(axis=1)
+        np.testing.assert_allclose(_score(torch.as_tensor(z), *tensors), expected)
 
     def test_without_a_difference_it_is_no_more_than_chance(self):
         p = []

@@ -41,6 +41,38 @@ def test_on_the_line_one_pair_of_samples_is_enough(rng):
         assert np.std([f.a for f in floors]) < 0.06 * truth
 
 
+def test_heavy_tails_on_the_line(rng):
+    """A law's largest points are seldom in a sample; the outermost gaps stand for them."""
+    for law, n, m in ((3, 300, 300), (3, 600, 60), (5, 60, 600)):
+        truth = np.mean(
+            [wdist.estimate(rng.standard_t(law, n), rng.standard_t(law, m)).value for _ in range(800)]
+        )
+        floors = [sampling_floor(rng.standard_t(law, n), rng.standard_t(law, m)) for _ in range(300)]
+        for side in ("a", "b"):
+            assert np.mean([getattr(f, side) for f in floors]) == pytest.approx(truth, rel=0.1)
+
+
+def test_on_the_line_by_hand():
+    """Ten points, three of them at 2; and ten of which the last stands alone."""
+    told = sampling_floor(np.repeat([0.0, 2.0], [7, 3]), np.zeros(10)).a
+    assert told == pytest.approx(2 * np.sqrt(2 / np.pi * 0.3 * 0.7 * 10 / 9 * 2 / 10))
+    alone = sampling_floor(np.repeat([0.0, 2.0], [9, 1]), np.zeros(10)).a
+    usual = np.sqrt(2 / np.pi * 0.1 * 0.9 * 10 / 9 * 2 / 10)
+    assert alone == pytest.approx(2 * (0.3 * usual + 0.7 * 2 / 10))
+
+
+def test_points_on_fewer_dimensions_are_carried_at_their_rate(rng):
+    basis = np.linalg.qr(rng.standard_normal((10, 10)))[0][:2]
+
+    def draw(k, r):
+        return r.standard_normal((k, 2)) @ basis
+
+    floors = [sampling_floor(draw(600, rng), draw(100, rng), seed=k) for k in range(12)]
+    truth = mean_distance(draw, 600, 100, 1, rng, repeats=60)
+    for side in ("a", "b"):
+        assert np.mean([getattr(f, side) for f in floors]) == pytest.approx(truth, rel=0.15)
+
+
 def test_weights_on_the_line(rng):
     x = rng.standard_normal(500)
     doubled = sampling_floor(
@@ -70,6 +102,26 @@ def test_weights_make_a_sample_smaller(rng):
     x = rng.standard_normal((400, 2))
     w = np.r_[np.full(40, 0.9 / 40), np.full(360, 0.1 / 360)]
     assert sampling_floor(x, x, weights_a=w).a > 1.5 * sampling_floor(x, x).a
+
+
+@pytest.mark.parametrize(("d", "p"), [(1, 1), (1, 2), (3, 1)])
+def test_points_without_mass_count_for_nothing(d, p, rng):
+    x, y = rng.standard_normal((40, d)), rng.standard_normal((40, d))
+    w = np.r_[np.full(8, 1 / 8), np.zeros(32)]
+    for seed in range(5):
+        floor = sampling_floor(x, y, p=p, weights_a=w, seed=seed)
+        without = sampling_floor(x[:8], y, p=p, seed=seed)
+        assert (floor.a, floor.b) == pytest.approx((without.a, without.b), rel=1e-9)
+
+
+def test_metric_and_normalised_weights(rng):
+    x, y, w = rng.standard_normal((40, 3)), rng.standard_normal((40, 3)), rng.random(40)
+    floor = sampling_floor(x, y, metric="cityblock", weights_a=w, normalize_weights=True)
+    est = wdist.estimate(
+        x, y + 9, metric="cityblock", weights_a=w, normalize_weights=True, floor=True, method="discrete"
+    )
+    assert floor.a == pytest.approx(est.floor.a, rel=0.1)
+    assert floor.a > 1.2 * sampling_floor(x, y, weights_a=w / w.sum()).a
 
 
 def test_unit_and_seed(rng):
@@ -112,9 +164,7 @@ class TestEstimatesFloor:
     @pytest.mark.parametrize("d", [1, 8])
     def test_what_noise_shows_is_said(self, d, rng):
         x, y = rng.standard_normal((100, d)), rng.standard_normal((100, d))
-        with pytest.warns(
-            wdist.WdistWarning, match=r"would be about .* apart: noise alone would show as much"
-        ):
+        with pytest.warns(wdist.WdistWarning, match=r"would be .* apart: noise alone would show as much"):
             wdist.estimate(x, y + 0.01, floor=True)
         wdist.estimate(x, y + 3, floor=True)  # no warning, which would be an error
 

@@ -6,7 +6,8 @@ from scipy import stats
 
 import wdist
 from wdist import Bound, Target
-from wdist.resampling.line_interval import line_interval, refusal, tail_index
+from wdist.resampling.line_interval import line_interval, refusal
+from wdist.resampling.premises import tail_index
 from wdist.rng import as_rng
 
 
@@ -54,19 +55,43 @@ class TestParts:
         assert found.radius == pytest.approx(np.quantile(excesses, 0.9), rel=0.08)
         assert found.low == pytest.approx(found.plug_in - found.radius)
 
+    def test_where_the_samples_agree_by_chance_the_laws_may_differ(self, rng):
+        """Coins with as many heads: no distance, but an error of one."""
+        coins = np.repeat([0.0, 1.0], 25)
+        found = line_interval(coins, rng.permutation(coins), 0.95, as_rng(0))
+        assert found.plug_in == found.low == 0
+        assert found.standard_error == pytest.approx(np.sqrt(2) * stats.sem(coins))
+        three = np.repeat(
+            [0.0, 1.0, 3.0], [20, 10, 20]
+        )  # heads of the last gap agree, those of the first do not
+        found = line_interval(three, np.repeat([0.0, 1.0, 3.0], [15, 15, 20]), 0.95, as_rng(0))
+        assert found.standard_error == pytest.approx(
+            np.hypot(stats.sem(three), stats.sem(np.repeat([0.0, 1.0, 3.0], [15, 15, 20])))
+        )
+
     def test_where_relabelled_rows_reach_the_distance_the_lower_end_is_zero(self, monkeypatch, rng):
         x, y = rng.standard_normal(60), rng.standard_normal(60) + 2
-        assert line_interval(x, y, 0.95, as_rng(0)).low > 0
-        monkeypatch.setattr("wdist.resampling.line_interval._pvalue", lambda *_: 0.051)
-        assert line_interval(x, y, 0.95, as_rng(0)).low == 0
+        for reached, kept in ((49, True), (50, False)):  # besides the observed labels, of 1000
+            areas = np.r_[1.0, np.ones(reached), np.zeros(999 - reached)]
+            monkeypatch.setattr("wdist.resampling.line_interval._relabelled", lambda *_, areas=areas: areas)
+            assert (line_interval(x, y, 0.95, as_rng(0)).low > 0) is kept
 
-    def test_that_p_value_is_the_tests(self, rng):
-        from wdist.resampling.line_interval import _pvalue
+    def test_labels_are_exchanged_as_by_the_test(self, rng):
+        from wdist.resampling.line_interval import _relabelled
 
         x, y = rng.standard_normal(60), rng.standard_normal(50) + 0.4
-        plug_in = stats.wasserstein_distance(x, y)
-        there = wdist.two_sample_test(x, y, "wasserstein", 1999).pvalue
-        assert _pvalue(np.r_[x, y], 60, plug_in, 1999, as_rng(5)) == pytest.approx(there, abs=0.02)
+        areas = _relabelled(np.r_[x, y], 60, as_rng(5))
+        assert areas[0] == pytest.approx(stats.wasserstein_distance(x, y))
+        there = wdist.two_sample_test(x, y, "wasserstein")
+        assert np.mean(areas[1:]) == pytest.approx(there.floor, rel=0.05)
+        assert np.mean(areas >= areas[0]) == pytest.approx(there.pvalue, abs=0.02)
+
+    def test_ties_count_as_reaching_the_distance(self):
+        """Heads 12 of 20 and 8 of 20: so many or more on either side in 34 % of relabellings, more in 11 %."""
+        x, y = np.repeat([0.0, 0.3], [8, 12]), np.repeat([0.0, 0.3], [12, 8])
+        assert stats.hypergeom(40, 20, 20).sf(11) * 2 == pytest.approx(0.343, abs=0.001)
+        assert line_interval(x, y, 0.67, as_rng(0)).low == 0  # though its radius is below the distance
+        assert line_interval(x, y, 0.67, as_rng(0)).radius < 0.059
 
     @pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
     def test_the_guess_has_less_bias_than_the_plug_in(self, shift):
@@ -117,6 +142,25 @@ class TestEstimate:
         assert laws(y, x).upper == pytest.approx(est.upper, rel=1e-9)
         assert laws(x, y).interval == est.interval
         assert laws(x, y, seed=1).lower != est.lower
+
+    def test_far_units(self, rng):
+        x, y = rng.standard_normal(60), rng.standard_normal(70) + 1
+        near = laws(x, y)
+        for unit in (2.0**-900, 2.0**900):
+            far = laws(unit * x, unit * y)
+            assert [unit * one for one in (near.lower, near.value, near.upper)] == [
+                far.lower,
+                far.value,
+                far.upper,
+            ]
+
+    def test_rows_that_go_together_are_said(self, rng):
+        x = rng.standard_normal(60)
+        for paired in (x + 0.1 * rng.standard_normal(60), -x):
+            with pytest.raises(wdist.InputError, match="rows of a and b are paired"):
+                laws(x, paired)
+        assert "20 rows occur in a and in b" in laws(x, np.r_[rng.standard_normal(41), x[:20]]).message
+        assert "rows occur" not in laws(np.round(x, 1), np.round(rng.standard_normal(60), 1)).message
 
     def test_a_higher_level_is_wider(self, rng):
         x, y = rng.standard_normal(60), rng.standard_normal(70) + 1
@@ -174,7 +218,7 @@ class TestEstimate:
 
 def test_tail_index_of_pareto(rng):
     for index in (1.0, 3.0):
-        found, error = tail_index(rng.pareto(index, 40_000))
+        found, error = tail_index(rng.pareto(index, (40_000, 1)))
         assert found == pytest.approx(index, abs=4 * error)
     assert refusal(rng.standard_normal(500), rng.exponential(size=500)) is None
 

@@ -4,8 +4,10 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 import wdist
 from wdist import Reference, Watch
@@ -68,6 +70,16 @@ class TestScore:
         height = max(part.value / scale for part, scale in zip(score.parts, found.scales, strict=True))
         assert score.pvalue == pytest.approx((1 + np.sum(found.heights >= height)) / 2001)
         assert score.evidence == pytest.approx(e_value(score.pvalue))
+
+    def test_scales_and_threshold_by_hand(self):
+        """Of a hundred sets: each statistic over what five of its own exceed, then what five of the highest do."""
+        first, second = np.arange(100.0), np.arange(100.0)[::-1] * 10
+        found = Calibration.of(np.array([first, second]), 0.05)
+        assert found.scales.tolist() == [95.0, 950.0]
+        np.testing.assert_allclose(found.heights, np.maximum(first / 95, second / 950))
+        assert np.sum(found.heights > found.threshold) <= 5
+        assert found.height(np.array([190.0, 0.0])) == 2
+        assert found.reaching(99 / 95) == 2
 
     def test_what_is_above_must_also_stand_out_among_itself_and_the_reference(self, monkeypatch, rng):
         """A reference without the tails that its law has would alarm on each of them."""
@@ -145,27 +157,44 @@ class TestEvidence:
 
 
 def watches(streams, batches, draw, n=80, m=16):
+    """Share of streams that ever alarmed, and the ranks that they bet on."""
     alarms, ranks = 0, []
-    for k in range(streams):
-        rng = np.random.default_rng([k, 8])
-        watch = Watch(Reference(draw(rng, n), seed=k), false_alarms=0.1)
-        for _ in range(batches):
-            watch = watch.after(draw(rng, m))
-            ranks.append(watch.last.pvalue)
-        alarms += watch.alarm
+    usual = Capital.after
+
+    def after(self, pvalue):
+        ranks.append(pvalue)
+        return usual(self, pvalue)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Capital, "after", after)
+        alarms = sum(_watched(k, batches, draw, n, m) for k in range(streams))
     return alarms / streams, np.array(ranks)
+
+
+def _watched(k, batches, draw, n, m):
+    rng = np.random.default_rng([k, 8])
+    watch = Watch(Reference(draw(rng, n), seed=k), false_alarms=0.1)
+    for _ in range(batches):
+        watch = watch.after(draw(rng, m))
+    return watch.alarm
 
 
 class TestWatch:
     def test_it_seldom_alarms_ever_where_nothing_changes(self):
         ever, ranks = watches(30, 12, normal)
         assert ever <= 0.2  # 0.1 and two standard errors; 0.03 found
-        assert abs(ranks.mean() - 0.5) < 0.06  # of 360 ranks
+        assert stats.kstest(ranks, "uniform").pvalue > 1e-3  # of 360
+        assert abs(np.corrcoef(ranks[:-1], ranks[1:])[0, 1]) < 0.16  # three standard errors
+
+    def test_ranks_among_ties_are_uniform_too(self):
+        _, ranks = watches(10, 12, lambda rng, n: rng.integers(0, 2, n) * 1.0)
+        assert stats.kstest(ranks, "uniform").pvalue > 1e-3
 
     @pytest.mark.slow
     def test_so_it_does_over_10000_batches(self):
         ever, ranks = watches(250, 40, lambda rng, n: rng.standard_t(3, n))
         assert ever <= 0.12
+        assert stats.kstest(ranks, "uniform").pvalue > 1e-3
         assert np.mean(ranks <= 0.05) == pytest.approx(0.05, abs=0.01)
 
     def test_a_shift_is_found_within_batches_also_after_waiting(self):
@@ -189,10 +218,16 @@ class TestWatch:
             watch = watch.after(normal(rng, 20))
             sizes.append(len(watch.pool))
         assert sizes == [420, 430, 430]
+        monkeypatch.setattr("wdist.inference.watch.MOST_ROWS", 210)
+        newest = normal(rng, 20)
+        held = np.isin(Watch(reference).after(newest).pool[:, 0].numpy(), newest[:, 0])
+        assert len(held) == 210
+        assert 3 <= held.sum() <= 17  # of all rows a random half
 
-    def test_an_alarm_stays_one(self, reference):
-        watch = Watch(reference, peak=200.0)
+    def test_an_alarm_stays_one(self, reference, rng):
+        watch = Watch(reference, peak=200.0).after(normal(rng, 20))
         assert watch.alarm
+        assert watch.peak == 200
         assert "(200 at its highest)" in repr(watch)
         assert json.loads(json.dumps(watch.to_dict()))["alarm"] is True
 
@@ -223,6 +258,19 @@ class TestFiles:
             reference.save(path)
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
+
+    def test_columns_and_numpys_numbers_are_kept(self, tmp_path, rng):
+        frame = pd.DataFrame(normal(rng, 100), columns=list("uvw"))
+        one = Reference(frame, false_alarms=np.float32(0.125), seed=np.int64(3))
+        one.save(tmp_path / "r")
+        Watch(one, np.float32(0.25)).after(frame[:9]).save(tmp_path / "w")
+        there = Reference.load(tmp_path / "r"), Watch.load(tmp_path / "w").reference, one
+        for each in there:
+            with pytest.raises(
+                wdist.InputError, match=r"reference has the columns u, v, w and batch the same in anot"
+            ):
+                each.score(frame[:9][["v", "u", "w"]])
+            assert each.score(frame[:9]) == one.score(frame[:9].to_numpy())
 
     def test_other_files_are_refused(self, reference, tmp_path):
         path = tmp_path / "x"

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, IterableDataset
 
 import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
+from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
-from wdist.critic.fit import Held, Schedule, mean_and_variance, standardised_batches
+from wdist.critic.fit import Held, Schedule, mean_and_variance
 from wdist.critic.nets import CriticNet
 from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split, _common
 from wdist.critic.portfolio import choose_critic
@@ -90,7 +91,7 @@ class TestChoice:
         split = Split.of(question.a, question.b, rng)
         scale = Scaling.of(*split.start)
         x, y = (scale(z).float() for z in split.start)
-        batches = standardised_batches(*split.train, scale, 128, rng.torch(), torch.float32)
+        batches = Stream(split.train, scale, 128, rng.torch(), torch.float32)
         held = split.held(scale, torch.float32)
         nets = (Cones(1, pace=0.1), Cones(4, pace=0.1))
         chosen = choose_critic(nets, Orthonormal(), batches, (x, y), held, Schedule(120, 128), rng.torch())
@@ -205,7 +206,7 @@ class TestSplit:
         x = torch.arange(60.0, dtype=torch.float64)[:, None]
         question = ask(x, x + 1000, rng=as_rng(0))
         split = Split.of(question.a, question.b, as_rng(1))
-        rows = [split.train[0].points, split.validation[0][0], split.report[0][0]]
+        rows = [x[split.train[0].rows], split.validation[0][0], torch.cat(list(split.report[0].chunks()))]
         assert [len(part) for part in rows] == [30, 10, 20]
         assert sorted(torch.cat(rows)[:, 0].tolist()) == x[:, 0].tolist()
 

@@ -252,11 +252,11 @@ class TestObject:
 
     @pytest.mark.parametrize("method", wdist.METHODS)
     def test_every_methods_answer_keeps_its_word(self, method):
-        found = REQUESTS[method](target="sample")
+        found = REQUESTS[method]()
         assert found.method == method
         assert found.p == REQUESTS[method].p
         assert "\n" not in repr(found)
-        assert repr(found).startswith(f"{found.quantity} {found.target.words} ")
+        assert repr(found).startswith(f"{found.quantity} {found.target.words}")
         assert found.converged
         assert 0 < found.seconds < 60
         if found.bound is Bound.EXACT:

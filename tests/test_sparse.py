@@ -426,14 +426,25 @@ class TestWars:
         assert est.value == pytest.approx(usual.value, rel=1e-9)
         assert est.detail.iterations > usual.detail.iterations
 
-    @pytest.mark.parametrize(("d", "bids"), [(2, 55), (3, 45)])  # a point; 60 and 55 if ε stays
-    def test_heavy_tails_begin_with_a_larger_step(self, d, bids):
-        """ε is set by the bulk of the costs; the far points would climb to their prices in its steps."""
+    @pytest.mark.parametrize("d", [2, 3])
+    def test_heavy_tails_are_settled_at_the_first_war(self, d):
+        """ε goes by the bulk of the costs; far points climb to their prices in its steps: 40 to 140 bids a row."""
         rng = np.random.default_rng(2)
-        x, y = rng.standard_t(1.5, (700, d)), rng.standard_t(1.5, (700, d))
-        est = wdist.estimate(x, y, p=1, method=SPARSE)
+        x, y = rng.standard_t(2.5, (2, 1000, d))
+        est = wdist.estimate(x, 1.3 * y + 1, p=2, method=SPARSE)
         assert est.bound is Bound.EXACT
-        assert est.detail.iterations < bids * 1400
+        assert est.detail.iterations < 30 * 1000
+
+    def test_far_points_do_not_coarsen_what_the_simplex_takes_for_zero(self):
+        """Its zero goes by the longest arc, and is absolute besides: twelve rounds would end short of the goal."""
+        rng = np.random.default_rng(11)
+        x, y = rng.standard_t(2.5, (2000, 2)), 1.3 * rng.standard_t(2.5, (2000, 2)) + [1, 0]
+        a, b = rng.dirichlet(np.ones(2000)), rng.dirichlet(np.ones(2000))
+        with mock.patch.object(settle, "_simplex", wraps=settle._simplex) as simplex:
+            est = wdist.estimate(x, y, p=2, weights_a=a, weights_b=b, method=SPARSE)
+        assert est.bound is Bound.EXACT
+        assert est.detail.iterations < 60 * 2000
+        assert simplex.call_count < 12
 
     def test_a_time_limit_is_heard_during_the_simplex(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((400, 2)), rng.standard_normal((400, 2)), rng.random(400)

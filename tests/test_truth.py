@@ -405,6 +405,46 @@ def test_one_funnel_on_the_line_in_closed_form():
     assert 0 < case.error < 0.002 * case.w[1]
 
 
+# --- the valleys --------------------------------------------------------------------------------------------
+
+
+def test_one_sheet_in_closed_form():
+    """A normal coordinate at distance |z − c| from a plane through the level c, of which 0.7 is gone."""
+    case = truth.valleys(4, 1, 3)
+    land = case.potential.__self__
+    c = float(land.centres[0] @ land.normals[0, 0])
+    from_sheet = 2 * np.exp(-(c**2) / 2) / np.sqrt(2 * np.pi) + c * (1 - 2 * stats.norm.sf(c))
+    assert case.w[1] == pytest.approx(0.7 * from_sheet, abs=4 * case.error)
+
+
+@pytest.mark.parametrize(("d", "n", "k"), [(2, 5, 1), (5, 7, 2), (6, 4, 0)])
+def test_what_sinks_stays_on_the_straight_way_to_its_own_floor(d, n, k):
+    case, rng = truth.valleys(d, n, k, kept=0.25), torch.Generator().manual_seed(3)
+    land = case.potential.__self__
+    x = case.b.draw(500, rng)
+    y = land.sink(x)
+    torch.testing.assert_close(torch.linalg.vector_norm(x - y, dim=1), land.depth(x), rtol=1e-12, atol=1e-12)
+    own = (x - (x - y) / 0.75)[:, None] - land.centres  # the feet; one of the floors holds each
+    off = torch.linalg.vector_norm(torch.einsum("nmd,mrd->nmr", own, land.normals), dim=2)
+    assert float(off.amin(dim=1).max()) < 1e-12
+    torch.testing.assert_close(case.potential(y) - case.potential(x), land.depth(x), rtol=1e-12, atol=1e-12)
+
+
+def test_valleys_cut_in_chunks_are_the_same(monkeypatch):
+    case = truth.valleys(3, 5, 1)
+    x = case.b.draw(200, torch.Generator().manual_seed(1))
+    whole = case.potential(x), case.potential.__self__.sink(x)
+    monkeypatch.setattr("wdist.truth.valley.CHUNK", 70)
+    torch.testing.assert_close(
+        (case.potential(x), case.potential.__self__.sink(x)), whole, rtol=1e-13, atol=1e-13
+    )
+
+
+def test_valleys_that_cannot_be_are_refused():
+    with pytest.raises(InputError, match="need d >= 1, n >= 1, 0 <= k < d"):
+        truth.valleys(3, 2, 3)
+
+
 # --- the collection -----------------------------------------------------------------------------------------
 
 
@@ -413,7 +453,9 @@ def test_the_collection_is_whole():
     assert len(set(names)) == len(names) >= 40
     assert {f"funnels d={d} n={n}" for d, n in PUBLISHED_FUNNELS} <= set(names)
     assert all(case.origin and case.w and case.dim == case.b.dim for case in CASES)
-    assert [case.error > 0 for case in CASES] == [case.name.startswith("funnels") for case in CASES]
+    assert [case.error > 0 for case in CASES] == [
+        case.name.startswith(("funnels", "valleys")) for case in CASES
+    ]
     assert truth.cases() is CASES
 
 

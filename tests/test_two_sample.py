@@ -217,6 +217,24 @@ class TestExchange:
         assert len(np.unique(labels, axis=0)) > 20
         assert rows.count == 4 * 21
 
+    def test_many_groups_keep_theirs_too(self, rng):
+        pairs = rng.permutation(50)
+        rows = exchange(50, 50, (np.arange(50), pairs))
+        _, labels = rows.batches(40, as_rng(0))
+        partner = np.argsort(pairs)  # of row i of a, in b
+        np.testing.assert_array_equal(labels[:, :50] + labels[:, 50 + partner], np.ones((40, 50)))
+        assert 0.4 < labels[:, :50].mean() < 0.6
+        assert rows.count == pytest.approx(2**50)
+        uneven = exchange(60, 40, (np.arange(60) % 34, np.arange(40) % 34))
+        assert all(
+            len(np.unique(labels[:, uneven.groups == g].sum(axis=1))) == 1
+            for _, labels in [uneven.batches(30, as_rng(1))]
+            for g in range(34)
+        )
+
+    def test_a_number_is_one_name_whatever_its_type(self):
+        assert exchange(2, 2, ([0, 1], [0.0, 1.0])).groups.tolist() == [0, 1, 0, 1]
+
     def test_blocks_move_whole(self):
         rows = exchange(7, 5, blocks=3)
         assert rows.units.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 3, 3, 4, 4]
@@ -334,6 +352,47 @@ class TestWords:
         assert found.power_note.startswith("No difference could be significant at 5 %")
         assert "0.17" in found.power_note
 
+    def test_far_units_change_nothing(self, rng):
+        x, y = rng.standard_normal((30, 3)), rng.standard_normal((30, 3)) + 0.5
+        for d in (1, 2, 3):
+            near = two_sample_test(x[:, :d], y[:, :d], permutations=99)
+            for unit in (2.0**-900, 2.0**900):
+                far = two_sample_test(unit * x[:, :d], unit * y[:, :d], permutations=99)
+                assert far.pvalue == near.pvalue
+
+    def test_rows_that_go_together_are_said(self, rng):
+        x = rng.standard_normal((60, 2))
+        for sign, words in ((1, "too careful"), (-1, "too bold")):
+            y = sign * x + 0.5 * rng.standard_normal((60, 2)) + 0.3
+            message = two_sample_test(x, y, permutations=9).message
+            assert message.startswith("Row i of a goes with row i of b (rank correlation ")
+            assert words in message
+        pairs = np.arange(60), np.arange(60)
+        within = two_sample_test(x, x + 0.1, groups=pairs)
+        assert (within.message, within.pvalue) == ("", 0.001)
+        assert two_sample_test(x, x + 0.1).pvalue > 0.1
+        assert (
+            "Row i" not in two_sample_test(np.sort(x[:, 0]), np.sort(x[:, 1])).message
+        )  # order means nothing
+        x = rng.standard_normal(5000)
+        assert (
+            "Row i" not in two_sample_test(x, 0.1 * x + rng.standard_normal(5000), permutations=2).message
+        )  # slight
+        wide = rng.standard_normal((30, 50))
+        assert "Row i" in two_sample_test(wide, wide + 0.1, permutations=9).message
+        assert two_sample_test(wide, rng.standard_normal((30, 50)), permutations=9).message == ""
+
+    def test_copies_within_a_sample_are_said(self, rng):
+        x = rng.standard_normal((30, 3))
+        copied = rng.permutation(np.r_[x, x])
+        message = two_sample_test(copied, rng.standard_normal((50, 3)), permutations=9).message
+        assert message.startswith(
+            "30 rows occur more than once in one sample, and hardly any of them in the other"
+        )
+        assert (
+            two_sample_test(np.round(x), np.round(rng.standard_normal((30, 3))), permutations=9).message == ""
+        )
+
     def test_a_leak_is_said(self, rng):
         x = rng.standard_normal((50, 3))
         y = np.r_[x[:7], rng.standard_normal((50, 3))]
@@ -350,6 +409,12 @@ class TestWords:
                 "statistic is 't'; choose auto, wasserstein, wasserstein-2, sliced, radial, energy",
             ),
             ({"statistic": ()}, "statistic is an empty tuple"),
+            ({"statistic": None}, "statistic is None; choose auto, wasserstein"),
+            (
+                {"groups": (["u", "u", "v", None], 4 * ["u"])},
+                "groups_a is missing in row 3; give every row a group",
+            ),
+            ({"groups": (["u", "u", "v", float("nan")], 4 * ["u"])}, "groups_a is missing in row 3"),
             (
                 {"statistic": "wasserstein", "a": np.eye(4), "b": np.eye(4)},
                 "is for the line and the points have 4",
@@ -371,7 +436,7 @@ class TestWords:
             ),
             (
                 {"groups": (4 * [1], [1, 2, 3, np.nan])},
-                "groups_b is not finite in row 3; give every row a group",
+                "groups_b is missing in row 3; give every row a group",
             ),
             ({"groups": (4 * [1], 4 * [2])}, "no group holds no two rows|no group holds"),
             (

@@ -3,6 +3,7 @@
 from wdist import datasets, functional, truth
 from wdist.api import estimate
 from wdist.bounds import bounds
+from wdist.calibration import Calibrated, Calibration, calibrate
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.convolution import ConvNet
@@ -30,11 +31,13 @@ from wdist.methods import (
     Line,
     MaxSliced,
     Method,
+    Population,
     Sinkhorn,
     Sliced,
 )
 from wdist.methods.line_from_disk import line_from_disk
 from wdist.pairwise import pairwise
+from wdist.ranks import Ranks
 from wdist.result import Bound, Estimate, Floor, Interval, Target
 from wdist.sources import Source
 from wdist.streaming import WassersteinMetric
@@ -46,6 +49,8 @@ __all__ = [
     "METHODS",
     "MLP",
     "Bound",
+    "Calibrated",
+    "Calibration",
     "Circle",
     "Clip",
     "Comparison",
@@ -66,7 +71,9 @@ __all__ = [
     "NotConvergedError",
     "Orthonormal",
     "Pairwise",
+    "Population",
     "Potential",
+    "Ranks",
     "Reference",
     "Samples",
     "Score",
@@ -83,6 +90,7 @@ __all__ = [
     "WdistWarning",
     "__version__",
     "bounds",
+    "calibrate",
     "compare",
     "datasets",
     "estimate",

@@ -12,7 +12,7 @@ from wdist.answer import answer
 from wdist.costs import Metric
 from wdist.errors import InputError, WdistWarning
 from wdist.inference.floor import floor_of
-from wdist.methods import Discrete, Line, Method
+from wdist.methods import Discrete, Line, Method, Population
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import Question, ask
 from wdist.result import Estimate, Floor, Target
@@ -59,16 +59,16 @@ def estimate(
             (n, m), called with tensors if a or b is one, else with arrays. The last three are for method
             "discrete" and "sinkhorn".
         target: "sample", the distance between the two clouds as given, or "population", between the laws they
-            came from: on the line an interval for W1, beyond it by a critic. Methods that can answer for one only
-            say so in the estimate's `target`.
+            came from: for W1 between given rows of equal weight an interval (see `Population`), else by a critic.
+            Methods that can answer for one only say so in the estimate's `target`.
         confidence: Level of `Estimate.interval`, where there is one.
         device: Where to compute; None keeps the points where they are.
         time_limit: Seconds after which the exact solver of method "discrete" hands out the certified bracket that it
             has, with `converged=False`; the certificate comes on top (see `Discrete`). None for no limit.
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
-            given samples. Beyond the line it costs about as much again as the answer; of the laws on the line, where it
-            costs nothing, it always comes along.
+            given samples. Beyond the line it costs about as much again as the answer; with an interval between the laws
+            it always comes along.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -106,7 +106,7 @@ def estimate(
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
     found = answer(question, method, rng, time_limit)
-    of_laws = found.method == Line.name and found.target is Target.POPULATION
+    of_laws = found.method in (Line.name, Population.name) and found.target is Target.POPULATION
     if floor or (of_laws and question.sampled):
         found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
@@ -124,7 +124,7 @@ def estimate(
 
 def _floor(found: Estimate, question: Question, rng: Rng) -> Floor:
     """Estimate the floor of an answer that it is comparable with."""
-    if found.method not in (Line.name, Discrete.name):
+    if found.method not in (Line.name, Discrete.name, Population.name):
         raise InputError(
             f"floor=True goes with W_p between given points, from 'line' or 'discrete'; method {found.method!r} "
             "answered. Drop it, or ask wdist.sampling_floor for the floor of W_p"

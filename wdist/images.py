@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import math
+import warnings
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from wdist.errors import InputError
+from wdist.errors import InputError, WdistWarning
 
 __all__ = ["Images", "idx", "image_folder"]
 
@@ -123,7 +124,10 @@ MODES = ("RGB", "L", "RGBA")
 
 
 def image_folder(
-    path: str | Path, size: int | tuple[int, int] | None = None, mode: str | None = "RGB"
+    path: str | Path,
+    size: int | tuple[int, int] | None = None,
+    mode: str | None = "RGB",
+    on_bad: str = "refuse",
 ) -> Images:
     """Read the images that lie in a folder, in the order of their file names; subfolders are left alone.
 
@@ -133,6 +137,7 @@ def image_folder(
             None to keep them as they are, which asks that they be of one size.
         mode: "RGB", "L" (grey) or "RGBA"; None for "L" if every image is grey, else "RGB". In "L" and "RGB"
             what is transparent is laid over white.
+        on_bad: "skip" leaves out files that cannot be read as images, with a warning that names them.
 
     Returns:
         Images of shape (n, H, W) for "L", else (n, H, W, C); labels and names are the file names.
@@ -147,6 +152,8 @@ def image_folder(
     if sides is not None and (len(sides) != 2 or min(sides) < 1):
         raise InputError(f"size is {size!r}; pass a number of pixels or (height, width), each at least 1")
     files = _image_files(Path(path))
+    if on_bad == "skip":
+        files = _readable(files)
     if mode is None:
         mode = "L" if all(_opened(file).mode in ("1", "L", "LA") for file in files) else "RGB"
     pixels = [_pixels(file, sides, mode) for file in files]
@@ -181,6 +188,24 @@ def _image_files(folder: Path) -> list[Path]:
         hint = f"; choose one of its subfolders: {_listed(inner)}" if inner else ""
         raise InputError(f"{folder} holds no images (files ending in {', '.join(SUFFIXES)}){hint}")
     return files
+
+
+def _readable(files: list[Path]) -> list[Path]:
+    """Those that can be read; a warning names the others."""
+    bad = []
+    for file in files:
+        try:
+            _opened(file)
+        except InputError:
+            bad.append(file)
+    if len(bad) == len(files):
+        raise InputError(f"none of the {len(files)} files in {files[0].parent} can be read as an image")
+    if bad:
+        names = _listed(file.name for file in bad)
+        warnings.warn(
+            f"{len(bad)} of {len(files)} images cannot be read and were left out: {names}", WdistWarning, 3
+        )
+    return [file for file in files if file not in bad]
 
 
 def _opened(file: Path) -> Image.Image:

@@ -30,12 +30,17 @@ __all__ = [
     "as_order",
     "ask",
     "check_columns",
+    "check_order",
     "check_pair",
+    "columns_of",
     "in_units",
     "terms",
 ]
 
 Measure = Samples | CheckedSource
+
+FAR = 1e3
+"""Extents of what has mass, beyond which a point without any is far: three digits of sixteen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +141,30 @@ def ask(
     return question(*check_pair(first, second))
 
 
+def _within_reach(a: Measure, b: Measure) -> tuple[Measure, Measure]:
+    """Put points without mass that lie far beyond all others onto one that has mass.
+
+    Nothing moves from or to them, but they would set the unit, and all other distances would be lost in it.
+    """
+    if not (isinstance(a, Samples) and isinstance(b, Samples)) or (a.uniform and b.uniform):
+        return a, b
+    masses = torch.cat([a.weights, b.weights]) > 0
+    if bool(masses.all()):
+        return a, b
+    points = torch.cat([a.points, b.points])
+    held = points[masses]
+    low, high = held.amin(dim=0), held.amax(dim=0)
+    beyond = torch.maximum(low - points, points - high).amax(dim=1)
+    far = beyond > FAR * float((high - low).amax())
+    return dataclasses.replace(a, points=_moved(a, far[: len(a)])), dataclasses.replace(
+        b, points=_moved(b, far[len(a) :])
+    )
+
+
+def _moved(sample: Samples, far: Tensor) -> Tensor:
+    return torch.where(far[:, None], sample.points[sample.weights.argmax()], sample.points)
+
+
 def terms(
     *, p: float, metric: Metric, target: Target | str, confidence: float
 ) -> Callable[[Measure, Measure], Question]:
@@ -169,18 +198,26 @@ def as_measure(
 
 def check_columns(a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> None:
     """Refuse two frames that hold the same columns in another order: they would be compared by position."""
-    frames = [frame if type(frame).__name__ == "DataFrame" else None for frame in (a, b)]
-    columns = [[] if frame is None else [str(c) for c in frame.columns] for frame in frames]
-    if columns[0] != columns[1] and sorted(columns[0]) == sorted(columns[1]):
-        first, second = names
+    check_order(columns_of(a), columns_of(b), names)
+
+
+def check_order(columns: list[str], others: list[str], names: tuple[str, str]) -> None:
+    """Refuse names of columns that are the same ones in another order."""
+    first, second = names
+    if columns != others and sorted(columns) == sorted(others):
         raise InputError(
-            f"{first} has the columns {', '.join(columns[0])} and {second} the same in another order, "
-            f"{', '.join(columns[1])}; bring them in one order: {second}[list({first}.columns)]"
+            f"{first} has the columns {', '.join(columns)} and {second} the same in another order, "
+            f"{', '.join(others)}; bring them in one order: {second}[list({first}.columns)]"
         )
 
 
+def columns_of(x: Any) -> list[str]:
+    """Names of a data frame's columns; none for anything else."""
+    return [str(name) for name in x.columns] if type(x).__name__ == "DataFrame" else []
+
+
 def check_pair(a: Measure, b: Measure, names: tuple[str, str] = ("a", "b")) -> tuple[Measure, Measure]:
-    """Bring two clouds to one device and one dtype; refuse what does not live in one space."""
+    """Bring two clouds to one device, one dtype and one extent; refuse what does not live in one space."""
     first, second = names
     if isinstance(a, Samples) and isinstance(b, Samples):
         if a.points.device != b.points.device:
@@ -199,7 +236,7 @@ def check_pair(a: Measure, b: Measure, names: tuple[str, str] = ("a", "b")) -> t
             f"{first} has {a.dim} coordinates a point and {second} has {b.dim}; "
             "both must live in one space (n, d) and (m, d)"
         )
-    return a, b
+    return _within_reach(a, b)
 
 
 def as_order(p: Any) -> float:

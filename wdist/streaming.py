@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from wdist.api import estimate
 from wdist.costs import Metric
@@ -19,6 +19,7 @@ from wdist.measures import as_samples
 from wdist.methods import Method, named
 from wdist.options import check_whole
 from wdist.question import terms
+from wdist.ranks import Ranks
 from wdist.reservoir import Reservoir
 from wdist.result import Estimate, Target
 from wdist.rng import Seed, as_rng
@@ -88,19 +89,19 @@ class WassersteinMetric(nn.Module):
                 since the last `reset`. What came before it is kept.
         """
         self._batches += 1
-        rank = _rank()
+        ranks = Ranks.here()
         try:
             if a is None and b is None:
                 raise InputError("neither a nor b came; pass at least one of them")
             points = [None if x is None else _points(x, name) for x, name in ((a, "a"), (b, "b"))]
             self._check_width(points)
         except InputError as error:
-            where = f" in process {rank}" if _apart() else ""
+            where = f" in process {ranks.rank}" if ranks.size > 1 else ""
             raise InputError(f"batch {self._batches}{where}: {error}. What came before it is kept") from None
         for side, batch in zip(self._sides, points, strict=True):
             if batch is not None:
-                side.add(batch, rank)
-        self._process = rank
+                side.add(batch, ranks.rank)
+        self._process = ranks.rank
 
     def forward(self, a: Any = None, b: Any = None) -> None:
         """Do as `update` does; the distance of one batch alone, mostly noise, is not computed."""
@@ -117,20 +118,9 @@ class WassersteinMetric(nn.Module):
         Raises:
             InputError: if a side has no row yet, or `method` cannot answer; the state stays as it is.
         """
-        if not _apart():
-            return self._answer(self._sides)
-        sides = self._union()
-        found: list[Any] = [None]
-        if _rank() == 0:
-            try:
-                found = [self._answer(sides)]
-            except Exception as error:  # else the others would wait for the time-out
-                found = [error]
-        distributed.broadcast_object_list(found, src=0)
-        if isinstance(found[0], Exception):
-            raise found[0]
-        estimate_: Estimate = found[0]
-        return estimate_
+        ranks = Ranks.here()
+        sides = self._sides if ranks.size == 1 else self._union(ranks)
+        return ranks.told(lambda: self._answer(sides))
 
     def sync(self) -> None:
         """Take over what came in all processes, so that any one's `state_dict` holds all of it.
@@ -138,8 +128,9 @@ class WassersteinMetric(nn.Module):
         More may come after it, in every process; what came before still counts once. Nothing happens where
         torch.distributed is not initialised.
         """
-        if _apart():
-            self._sides = self._union()
+        ranks = Ranks.here()
+        if ranks.size > 1:
+            self._sides = self._union(ranks)
 
     def reset(self) -> None:
         """Forget all batches; their numbers begin at 1 again."""
@@ -169,11 +160,10 @@ class WassersteinMetric(nn.Module):
             target=self.target, seed=branch(self._root, ANSWER),
         )  # fmt: skip
 
-    def _union(self) -> tuple[Reservoir, Reservoir]:
+    def _union(self, ranks: Ranks) -> tuple[Reservoir, Reservoir]:
         """Samples of what came in all processes; refuses, in all of them alike, what does not go together."""
-        rank = _rank()
-        _check_together(_gather((self._sides[A].most, self._width, self._process)))
-        first, second = (side.union(_gather, rank) for side in self._sides)
+        _check_together(ranks.gather((self._sides[A].most, self._width, self._process)))
+        first, second = (side.union(ranks.gather, ranks.rank) for side in self._sides)
         return first, second
 
     @property
@@ -226,19 +216,3 @@ def _check_together(heads: list[tuple[int, int | None, int | None]]) -> None:
             "batches came before torch.distributed was initialised, and cannot be told from those of other "
             "processes; initialise it first, or reset()"
         )
-
-
-def _apart() -> bool:
-    """Whether there are other processes."""
-    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
-
-
-def _rank() -> int:
-    return distributed.get_rank() if _apart() else 0
-
-
-def _gather(mine: Any) -> list[Any]:
-    """Those of all processes, in their order."""
-    found: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(found, mine)
-    return found

@@ -32,7 +32,7 @@ from wdist.result import Bound, Choice, Estimate
 from wdist.rng import Rng
 from wdist.unheard import unheard
 
-__all__ = ["Task", "answer_all", "branch", "telling"]
+__all__ = ["Task", "answer_all", "branch", "carried_out", "one_core", "telling"]
 
 Place = tuple[int, int]
 Asked = Callable[[Measure, Measure], Question]
@@ -70,7 +70,7 @@ def answer_all(
     )  # fmt: skip
     choices = {task.place: task.choice for task in tasks}
     answers: dict[Place, Estimate] = {}
-    with _one_core(), closing(_carried_out(calls, n_jobs)) as results:
+    with one_core(), closing(carried_out(calls, n_jobs)) as results:
         for place, memory, found in results:
             choice = dataclasses.replace(choices[place], memory=memory)
             answers[place] = dataclasses.replace(found, choice=choice)
@@ -93,9 +93,7 @@ def telling(names: tuple[str, str]) -> Iterator[None]:
         raise InputError(f"with a = {names[0]} and b = {names[1]}: {error}") from None
 
 
-def _carried_out(
-    calls: Iterable[Any], n_jobs: int | None
-) -> Generator[tuple[Place, int, Estimate], None, None]:
+def carried_out(calls: Iterable[Any], n_jobs: int | None) -> Generator[Any, None, None]:
     """Yield each result as it comes; from backends that cannot, pools of `multiprocessing` as Ray's, all at the end."""
     try:
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
@@ -157,7 +155,7 @@ def _here() -> tuple[str, int]:
 
 
 @contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
     """Keep this process on one core while pairs are computed: threads change the last bits of a sum."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from wdist.cli import bounds, compare, demo, estimate, methods, pairwise, two_sample, validate
+from wdist.cli import (
+    bounds,
+    calibrate,
+    compare,
+    demo,
+    estimate,
+    gan,
+    methods,
+    monitor,
+    pairwise,
+    two_sample,
+    validate,
+)
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
@@ -49,6 +61,11 @@ app.command("pairwise", epilog=pairwise.EXAMPLES)(pairwise.pairwise)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("bounds", epilog=bounds.EXAMPLES)(bounds.bounds)
 app.command("test", epilog=two_sample.EXAMPLES)(two_sample.two_sample)
+app.command("monitor", epilog=monitor.EXAMPLES)(monitor.monitor)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
+cards = typer.Typer(invoke_without_command=True, callback=calibrate.calibrate, epilog=calibrate.EXAMPLES)
+cards.command("show")(calibrate.show)
+app.add_typer(cards, name="calibrate")
 app.command("methods")(methods.methods)
 app.command("demo")(demo.demo)
+app.add_typer(gan.app)

@@ -14,6 +14,7 @@ from wdist.cli.options import (
     Json,
     Key,
     MetricName,
+    NormalizeWeights,
     SampleA,
     SampleB,
     SeedNumber,
@@ -52,6 +53,7 @@ def bounds(
     seed: SeedNumber = 0,
     weights_a: WeightsA = None,
     weights_b: WeightsB = None,
+    normalize_weights: NormalizeWeights = False,
     column: Columns = None,
     key: Key = None,
     header: Header = None,
@@ -77,8 +79,9 @@ def bounds(
             proof = {"potential": given(potential), "plan": given(plan)}
         with progress("walking all pairs"):
             found = wdist.bounds(
-                x, y, p=p, metric=metric, seed=seed, weights_a=masses[0], weights_b=masses[1], **proof
-            )
+                x, y, p=p, metric=metric, seed=seed, weights_a=masses[0], weights_b=masses[1],
+                normalize_weights=normalize_weights, **proof,
+            )  # fmt: skip
         if as_json:
             typer.echo(json.dumps(found.to_dict(), allow_nan=False))
         else:

@@ -34,6 +34,7 @@ from wdist.cli.options import (
     WeightsA,
     WeightsB,
 )  # fmt: skip
+from wdist.cli.processes import together, with_options
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
@@ -51,6 +52,7 @@ EXAMPLES = "\n\n".join(
         "  wdist estimate real.npz fake.npz --key features --method sliced --explain",
         "  wdist estimate a.npy b.npy --weights-a mass.npy --normalize-weights --json",
         "  wdist estimate photos/real photos/fake --metric cityblock",
+        "  torchrun --nproc-per-node=2 -m wdist estimate a.npy b.npy --method critic --checkpoint fit.pt",
         EXIT_CODES,
     ]
 )
@@ -70,6 +72,10 @@ def estimate(
     ] = False,
     device: Device = None,
     time_limit: TimeLimit = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the critic's fit there, and go on from it if interrupted."),
+    ] = None,
     weights_a: WeightsA = None,
     weights_b: WeightsB = None,
     weights_column: Annotated[
@@ -101,9 +107,10 @@ def estimate(
     """Estimate the Wasserstein distance between two samples.
 
     Reads .npy, .npz, .csv, .tsv, .parquet and IDX files, and folders of images.
-    Prints in one line which distance it is and how sure, then a table.
+    Prints in one line which distance it is and how sure, then a table. Under torchrun the processes fit one
+    critic together, and the first prints its answer.
     """
-    with guarded():
+    with guarded(), together(method, device) as (ranks, device):
         if as_json and explain:
             raise InputError("--json and --explain exclude each other; the JSON object has it under 'choice'")
         if weights_column is not None and weights_a is None and weights_b is None:
@@ -118,10 +125,12 @@ def estimate(
             mass_b = read_weights(weights_b, weights_column, header)
         with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
-                x, y, p=p, method=method, weights_a=mass_a, weights_b=mass_b,
+                x, y, p=p, method=with_options(method, checkpoint, ranks), weights_a=mass_a, weights_b=mass_b,
                 normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
                 device=device, time_limit=time_limit, seed=seed, floor=floor, progress=report,
             )  # fmt: skip
+        if not ranks.first:
+            raise typer.Exit(0 if answer.converged else UNCONVERGED)
         if as_json:
             typer.echo(json.dumps(answer.to_dict(), allow_nan=False))
         elif explain:

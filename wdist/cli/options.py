@@ -27,6 +27,7 @@ __all__ = [
     "SampleA",
     "SampleB",
     "SeedNumber",
+    "StatisticNames",
     "TargetName",
     "TimeLimit",
     "WeightsA",
@@ -40,6 +41,12 @@ def _method_names() -> list[str]:
     from wdist import METHODS
 
     return ["auto", "exact", *METHODS]
+
+
+def _statistic_names() -> list[str]:
+    from wdist.resampling.statistics import STATISTICS
+
+    return ["auto", *STATISTICS]
 
 
 SampleA = Annotated[Path, typer.Argument(metavar="A", help="First sample: a file, or a folder of images.")]
@@ -56,6 +63,17 @@ TargetName = Annotated[
 SeedNumber = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
 Device = Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")]
 Permutations = Annotated[int, typer.Option(help="Random relabellings of the rows.")]
+StatisticNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--statistic",
+        "-s",
+        metavar="NAME",
+        help="wasserstein, wasserstein-2, sliced, radial, energy; may be repeated.",
+        show_default="by dimension",
+        autocompletion=_statistic_names,
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Stop an exact solver then, with what it has certified."),

@@ -27,7 +27,8 @@ UNCONVERGED, BAD_INPUT, SIGNIFICANT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
 
 EXIT_CODES = (
     "Exit codes: 0 an answer; 1 the solver did not converge (what is certified so far is printed); "
-    "2 bad input; 3 a difference that `test --fail-at` asked about; 70 a fault in wdist itself; 130 interrupted."
+    "2 bad input; 3 a difference that `test --fail-at` asked about, or an alarm that `monitor --fail-on-alarm` did; "
+    "70 a fault in wdist itself; 130 interrupted."
 )
 
 

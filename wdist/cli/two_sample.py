@@ -21,6 +21,7 @@ from wdist.cli.options import (
     SampleA,
     SampleB,
     SeedNumber,
+    StatisticNames,
 )  # fmt: skip
 from wdist.cli.reading import check_header, read
 from wdist.cli.terminal import EXIT_CODES, SIGNIFICANT, guarded, output, progress
@@ -45,26 +46,10 @@ EXAMPLES = "\n\n".join(
 ROWS = "What may be exchanged"
 
 
-def _statistic_names() -> list[str]:
-    from wdist.resampling.statistics import STATISTICS
-
-    return ["auto", *STATISTICS]
-
-
 def two_sample(
     a: SampleA,
     b: SampleB,
-    statistic: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--statistic",
-            "-s",
-            metavar="NAME",
-            help="wasserstein, wasserstein-2, sliced, radial, energy; may be repeated.",
-            show_default="by dimension",
-            autocompletion=_statistic_names,
-        ),
-    ] = None,
+    statistic: StatisticNames = None,
     permutations: Permutations = 999,
     seed: SeedNumber = 0,
     fail_at: Annotated[

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from wdist.critic.lipschitz import lipschitz_bound
 from wdist.critic.nets import MLP, Net
+from wdist.ranks import ALONE, Ranks
 from wdist.result import Bound
 
 __all__ = ["Constraint", "Optimizer", "Unpenalised", "adam"]
@@ -58,9 +59,13 @@ class Constraint(ABC):
 
     @abstractmethod
     def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
-        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 at the start of a fit."""
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0,
+        ranks: Ranks = ALONE,
+    ) -> Tensor:  # fmt: skip
+        """Term added to the critic's loss for batches x, y (n, d): 0-d; `warmth` < 1 at the start of a fit.
+
+        Where x and y are one rank's shares, random numbers are drawn for the whole batch, and shared like it.
+        """
 
     @abstractmethod
     def project(self, net: nn.Module) -> None:
@@ -85,8 +90,9 @@ class Unpenalised(Constraint):
 
     @final
     def penalty(
-        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0
-    ) -> Tensor:
+        self, net: nn.Module, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0,
+        ranks: Ranks = ALONE,
+    ) -> Tensor:  # fmt: skip
         """Nothing to pay."""
         return x.new_zeros(())
 

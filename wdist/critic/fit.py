@@ -13,27 +13,28 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint
 from wdist.critic.nets import Net
-from wdist.critic.potential import Scaling, rows_at_once
+from wdist.critic.potential import rows_at_once
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
-from wdist.sources import Source
+from wdist.ranks import ALONE, Ranks
 
 __all__ = [
     "Batches",
     "Contender",
+    "Course",
     "Held",
     "Look",
     "Schedule",
     "fit",
     "mean_and_variance",
-    "standardised_batches",
 ]
 
 ONE_THREAD_WORK = 200_000_000
@@ -48,9 +49,6 @@ CHECKS = 12
 
 WARMUP = 0.25
 """Share of the fit over which `warmth` rises from 0 to 1."""
-
-AT_ONCE = 8
-"""A source that draws batch by batch spends most of its time on the call."""
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -123,26 +121,43 @@ class Contender:
         kept: The averaged weights of the best look; what the fit is for.
         best: Validation objective of `kept`: dual value less penalty.
         looks: One entry a check.
+        pieces: In which a batch goes through the network; doubled when memory runs out.
     """
 
     def __init__(
         self, recipe: Net, constraint: Constraint, start: tuple[Tensor, Tensor], rng: torch.Generator,
-        lr: float | None = None,
+        lr: float | None = None, ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
         net = constraint.prepare(recipe.build(*start, rng))
+        ranks.spread(net.parameters())
         self.recipe, self.constraint = recipe, constraint
-        self.step = CriticStep(net, constraint, constraint.optimizer(net, lr))
+        self.step = CriticStep(net, constraint, constraint.optimizer(net, lr), ranks=ranks)
         self.rates = [group["lr"] for group in self.step.optimizer.param_groups]
         self.averaged, self.kept = copy.deepcopy(net), copy.deepcopy(net)
         self.best = -math.inf
         self.looks: list[Look] = []
+        self.pieces = 1
 
     def advance(self, x: Tensor, y: Tensor, rng: torch.Generator, share: float, schedule: Schedule) -> Tensor:
         """Take the step that is due after `share` of the fit; the dual value before it, 0-d."""
         for group, rate in zip(self.step.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
         cool(self.step.net, share)
-        return self.step(x, y, rng, warmth=min(1.0, share / WARMUP))
+        while True:
+            try:
+                return self.step(x, y, rng, min(1.0, share / WARMUP), self.pieces)
+            except torch.cuda.OutOfMemoryError as error:
+                self._halve(len(x), error)
+
+    def _halve(self, batch: int, error: Exception) -> None:
+        """Have batches go through the network in twice as many pieces, or say what else helps."""
+        if self.pieces >= batch or self.step.ranks.size > 1:  # other ranks know nothing of it, and would wait
+            raise InputError(
+                f"the device has no memory for a step of {self.recipe!r} on {batch} points a side, in {self.pieces} "
+                "pieces; pass a smaller batch, a smaller net, or device='cpu'"
+            ) from error
+        self.pieces *= 2
+        torch.cuda.empty_cache()
 
     @torch.no_grad()
     def average(self, keep: float) -> None:
@@ -162,6 +177,28 @@ class Contender:
             self.kept.load_state_dict(self.averaged.state_dict())
         return objective
 
+    def state(self) -> dict[str, Any]:
+        """Everything to go on from, to the bit: tensors and plain numbers."""
+        nets = {name: net.state_dict() for name, net in self._nets.items()}
+        looks = [astuple(look) for look in self.looks]
+        return {
+            "nets": nets,
+            "optimizer": self.step.optimizer.state_dict(),
+            "best": self.best,
+            "looks": looks,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name, net in self._nets.items():
+            net.load_state_dict(state["nets"][name])
+        self.step.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.looks = state["best"], [Look(*look) for look in state["looks"]]
+
+    @property
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"net": self.step.net, "averaged": self.averaged, "kept": self.kept}
+
 
 def cool(net: nn.Module, share: float) -> None:
     """Set the temperature of a network that has one."""
@@ -170,9 +207,19 @@ def cool(net: nn.Module, share: float) -> None:
         temperature.fill_(HOT * (COLD / HOT) ** share)
 
 
+@dataclass
+class Course:
+    """How far a fit has come: steps, seconds, the share of its schedule, and how often validation has looked."""
+
+    step: int = 0
+    seconds: float = 0.0
+    share: float = 0.0
+    looked: int = 0
+
+
 def fit(
     contenders: Sequence[Contender], batches: Batches, held: Held, schedule: Schedule, rng: torch.Generator,
-    tick: Callable[[float], None] | None = None,
+    tick: Callable[[Course], None] | None = None, course: Course | None = None, ranks: Ranks = ALONE,
 ) -> str:  # fmt: skip
     """Train contenders on the same batches, each to its own best on the held-out points.
 
@@ -182,7 +229,9 @@ def fit(
         held: Validation points.
         schedule: Steps and batch.
         rng: For the points of a penalty.
-        tick: Called with the share done at every check.
+        tick: Called with the course at every check, after it.
+        course: Where to go on from; None begins.
+        ranks: Those that fit together; the first one's clock counts.
 
     Returns:
         "" or, if a source failed after the first check, what it said: the contenders then stand as they were.
@@ -190,38 +239,31 @@ def fit(
     Raises:
         InputError: from a source that fails before anything was learnt.
     """
-    start, k, share, looked = time.perf_counter(), 0, 0.0, 0
-    with _threads_for(contenders, schedule.batch):
-        while share < 1:
+    at = Course() if course is None else course
+    start = time.perf_counter() - at.seconds
+    with _threads_for(contenders, schedule.batch), _full_precision():
+        while at.share < 1:
             try:
                 x, y = next(batches)
             except InputError as error:
-                if looked:
+                if at.looked:
                     return str(error)
                 raise
-            values = [c.advance(x, y, rng, share, schedule) for c in contenders]
-            k += 1
-            seconds = time.perf_counter() - start
-            share = min(1.0, max(k / schedule.steps, seconds / schedule.seconds))
+            values = [c.advance(x, y, rng, at.share, schedule) for c in contenders]
+            at.step += 1
+            at.seconds = time.perf_counter() - start
+            passed = ranks.told(lambda: at.seconds / schedule.seconds) if schedule.seconds < math.inf else 0.0
+            at.share = min(1.0, max(at.step / schedule.steps, passed))
             for contender in contenders:
-                contender.average(min(AVERAGE, k / (k + 9)))
-            if share * CHECKS >= looked + 1:
-                looked = math.floor(share * CHECKS)
+                contender.average(min(AVERAGE, at.step / (at.step + 9)))
+            if at.share * CHECKS >= at.looked + 1:
+                at.looked = math.floor(at.share * CHECKS)
                 for c, value in zip(contenders, values, strict=True):
-                    objective = c.look(held, rng, share)
-                    c.looks.append(Look(repr(c.recipe), k, seconds, float(value), objective))
+                    objective = c.look(held, rng, at.share)
+                    c.looks.append(Look(repr(c.recipe), at.step, at.seconds, float(value), objective))
                 if tick is not None:
-                    tick(share)
+                    tick(at)
     return ""
-
-
-def standardised_batches(
-    a: Source, b: Source, scaling: Scaling, batch: int, rng: torch.Generator, dtype: torch.dtype
-) -> Batches:
-    """Draw batches of both sides for ever, `AT_ONCE` of them by one call to each source."""
-    while True:
-        x, y = (scaling(source.draw(AT_ONCE * batch, rng)).to(dtype) for source in (a, b))
-        yield from zip(torch.split(x, batch), torch.split(y, batch), strict=True)
 
 
 @contextmanager
@@ -238,3 +280,14 @@ def _threads_for(contenders: Sequence[Contender], batch: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Multiply in full float32: TF32 has ten bits, too few to hold a matrix orthonormal; restores the setting."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -8,7 +8,8 @@ of draws are independent of each other, their spread tells how much did not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from wdist.critic.potential import Potential, Scaling
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.question import Measure
+from wdist.ranks import Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
 
@@ -28,6 +30,10 @@ BLOCK, VALIDATION_BLOCKS, FEWEST_BLOCKS, MOST_BLOCKS = 512, 8, 40, 200
 """Blocks of draws: their means are what a standard error is computed from, so 40 are few enough."""
 ROOM, LEAST_BLOCK = 2**25, 16
 """Coordinates of a side that are drawn ahead of the fit: blocks of large images have fewer rows, but not below 16."""
+MOST_VALIDATION, MOST_REPORT = 16_384, 1_000_000
+"""Rows of a sample that are held out at most; all others train."""
+AT_A_TIME = 16_384
+"""Rows that are read at a time from where they lie."""
 FINE = 1e-3
 """Standard error relative to the value, by what validation saw, down to which sources draw."""
 
@@ -64,13 +70,13 @@ class Split:
     train: tuple[Source, Source]
     start: tuple[Tensor, Tensor]
     validation: tuple[Points, Points]
-    report: tuple[Points, Points] | None
+    report: tuple[Part, Part] | None
     ahead: tuple[tuple[Tensor, Tensor], ...]
     rng: Rng
 
     @staticmethod
     def of(a: Measure, b: Measure, rng: Rng) -> Split:
-        """Split samples 3:1:2 at random; let sources draw."""
+        """Split samples 3:1:2 at random, but for those too large to be held out so; let sources draw."""
         if not isinstance(a, Samples) and not isinstance(b, Samples):
             starts = a.draw(_starts(a.dim), rng.torch()), b.draw(_starts(a.dim), rng.torch())
             held = _common(a, b, VALIDATION_BLOCKS, rng)
@@ -84,6 +90,15 @@ class Split:
         trains, starts_, validations, reports = zip(*sides, strict=True)
         return Split(trains, starts_, validations, reports, (), rng)
 
+    def shared(self, ranks: Ranks) -> Split:
+        """The same, with the first rank's points to start from and to judge by: a source may draw others elsewhere."""
+        if ranks.size == 1:
+            return self
+        start, (x, u), (y, v) = [z.clone() for z in self.start], *self.validation
+        x, y = x.clone(), y.clone()
+        ranks.spread([*start, x, y])
+        return replace(self, start=(start[0], start[1]), validation=((x, u), (y, v)))
+
     def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
         """The validation points, standardised."""
         (x, u), (y, v) = self.validation
@@ -92,8 +107,10 @@ class Split:
     def read(self, f: Potential) -> Reading:
         """E_a f − E_b f on the points to be reported on."""
         if self.report is not None:
-            found = [mean_and_variance(f(x), mass) for x, mass in self.report]
-            fewest = min(round(1 / float(mass.square().sum())) for _, mass in self.report)
+            found = [
+                mean_and_variance(torch.cat([f(x) for x in part.chunks()]), part.mass) for part in self.report
+            ]
+            fewest = min(round(1 / float(part.mass.square().sum())) for part in self.report)
             error = math.sqrt(found[0][1] + found[1][1])
             return Reading(found[0][0] - found[1][0], error, max(1, fewest - 1))
         size = _block(self.train[0].dim)
@@ -148,24 +165,58 @@ def _means(values: Tensor, size: int) -> Tensor:
     return values.view(-1, size).mean(dim=1)
 
 
-def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
+class Part:
+    """Some rows of a sample, left where they are, in a memory map perhaps, until they are asked for: a Source."""
+
+    def __init__(self, whole: Samples, rows: Tensor) -> None:
+        masses = whole.weights[rows]
+        self.mass, self._points = masses / masses.sum(), whole.points
+        self._numbers = Samples(rows[:, None], self.mass, uniform=whole.uniform)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return self._points.shape[1]
+
+    @property
+    def rows(self) -> Tensor:
+        """Their numbers in the sample, (n,)."""
+        return self._numbers.points[:, 0]
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw rows with replacement, by their masses: (n, d)."""
+        return self._points[self._numbers.draw(n, rng)[:, 0]]
+
+    def first(self, n: int) -> Tensor:
+        """The first n rows, or all: (n, d)."""
+        return self._points[self.rows[:n]]
+
+    def chunks(self) -> Iterator[Tensor]:
+        """All rows, some at a time."""
+        return (
+            self._points[rows] for rows in torch.split(self.rows, min(AT_A_TIME, max(1, ROOM // self.dim)))
+        )
+
+
+def _sample(measure: Samples, rng: Rng) -> tuple[Source, Tensor, Points, Part]:
     """Train, start, validation and report of given points."""
     held = measure.weights.nonzero()[:, 0]  # points without mass would only thin the parts
     n = len(held)
     order = held[torch.as_tensor(rng.numpy.permutation(n), device=held.device)]
-    cuts = order[: n // 3], order[n // 3 : n // 2], order[n // 2 :]
+    read, judged = min(n // 3, MOST_REPORT), min(n // 2 - n // 3, MOST_VALIDATION)
     report, validation, train = (
-        (measure.points[rows], measure.weights[rows] / measure.weights[rows].sum()) for rows in cuts
+        Part(measure, rows) for rows in torch.split(order, [read, judged, n - read - judged])
     )
-    return Samples(*train, uniform=measure.uniform), train[0][:START_DRAWS], validation, report
+    return train, train.first(_starts(measure.dim)), (validation.first(judged), validation.mass), report
 
 
-def _drawn(source: Source, rng: Rng) -> tuple[Source, Tensor, Points, Points]:
+def _drawn(source: Source, rng: Rng) -> tuple[Source, Tensor, Points, Part]:
     """Train, start, validation and report of a source beside given points."""
-    validation, report = (
+    validation, (x, mass) = (
         _even(source.draw(_block(source.dim) * blocks, rng.torch()))
         for blocks in (VALIDATION_BLOCKS, FEWEST_BLOCKS)
     )
+    report = Part(Samples(x, mass), torch.arange(len(x), device=x.device))
     return source, source.draw(_starts(source.dim), rng.torch()), validation, report
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from wdist.critic.batches import Stream
+from wdist.critic.checkpoint import Checkpoint
 from wdist.critic.constraint import Constraint
-from wdist.critic.fit import Batches, Contender, Held, Look, Schedule, fit
+from wdist.critic.fit import Contender, Course, Held, Look, Schedule, fit
 from wdist.critic.nets import Net
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["Chosen", "choose_critic"]
 
@@ -52,8 +55,9 @@ class Chosen:
 
 
 def choose_critic(
-    nets: Sequence[Net], constraint: Constraint, batches: Batches, start: tuple[Tensor, Tensor], held: Held,
+    nets: Sequence[Net], constraint: Constraint, batches: Stream, start: tuple[Tensor, Tensor], held: Held,
     schedule: Schedule, rng: torch.Generator, progress: Callable[[int, int], None] | None = None,
+    checkpoint: Checkpoint | None = None, ranks: Ranks = ALONE,
 ) -> Chosen:  # fmt: skip
     """Fit one recipe; or several, of which the best on validation grows for as long as it gains.
 
@@ -66,20 +70,39 @@ def choose_critic(
         schedule: Of the first round; `seconds` is for all rounds.
         rng: Initial weights and penalty points.
         progress: Called with (step, steps) of the round at hand.
+        checkpoint: Where the rounds are kept after every look, and taken up from.
+        ranks: Those that fit together.
     """
-    began, looks, steps = time.perf_counter(), list[Look](), 0
+    began, looks, steps, rounds = time.perf_counter(), list[Look](), 0, 0
 
     def left() -> float:
-        return schedule.seconds - (time.perf_counter() - began)
+        return schedule.seconds - ranks.told(lambda: time.perf_counter() - began)
 
     def round_of(recipes: Sequence[Net], here: Schedule) -> tuple[list[Contender], str]:
-        nonlocal steps
-        contenders = [Contender(recipe, constraint, start, rng, schedule.lr) for recipe in recipes]
-        tick = None if progress is None else lambda share: progress(round(share * here.steps), here.steps)
-        before = time.perf_counter() - began
-        said = fit(contenders, batches, held, here, rng, tick)
+        nonlocal began, rounds, steps
+        contenders = [Contender(recipe, constraint, start, rng, schedule.lr, ranks) for recipe in recipes]
+        course, before, number = Course(), time.perf_counter() - began, rounds
+        if checkpoint is not None and (saved := checkpoint.at(number)) is not None:
+            for contender, state in zip(contenders, saved["contenders"], strict=True):
+                contender.load(state)
+            rng.set_state(saved["rng"])
+            batches.load(saved["batches"])
+            course, before = Course(*saved["course"]), saved["before"]
+            began = time.perf_counter() - before - course.seconds
+
+        def tick(at: Course) -> None:
+            if checkpoint is not None:
+                states = [c.state() for c in contenders]
+                checkpoint.keep(number, {
+                    "contenders": states, "rng": rng.get_state(), "batches": batches.state(),
+                    "course": astuple(at), "before": before,
+                })  # fmt: skip
+            if progress is not None:
+                progress(round(at.share * here.steps), here.steps)
+
+        said = fit(contenders, batches, held, here, rng, tick, course, ranks)
         looks.extend(replace(look, seconds=look.seconds + before) for c in contenders for look in c.looks)
-        steps += contenders[0].looks[-1].step
+        rounds, steps = rounds + 1, steps + contenders[0].looks[-1].step
         return contenders, said
 
     first = schedule if len(nets) == 1 else replace(schedule, seconds=FIRST_SHARE * schedule.seconds)

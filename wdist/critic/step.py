@@ -8,15 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint, Optimizer
+from wdist.critic.gradient import Objective, descend, dual_value
+from wdist.ranks import ALONE, Ranks
 
 __all__ = ["CriticStep", "dual_value"]
-
-
-def dual_value(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """E_a f − E_b f on two batches, one pass through the network: positive where f is high on a; 0-d."""
-    values = net(torch.cat([x, y]))  # (n + m,)
-    value: Tensor = values[: len(x)].mean() - values[len(x) :].mean()
-    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,22 +19,44 @@ class CriticStep:
     """Ascend E_a f − E_b f − penalty by one step of the optimiser, then project.
 
     The WGAN literature's critic loss is the negative of what is ascended here (Arjovsky et al. 2017, eq.
-    (2)).
+    (2)). `objective(net, x, y)` puts something else in the place of E_a f − E_b f, as the discriminator of a
+    standard GAN does.
     """
 
     net: nn.Module
     constraint: Constraint
     optimizer: Optimizer
+    ranks: Ranks = ALONE
+    objective: Objective = dual_value
 
-    def __call__(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0) -> Tensor:
-        """Take a step on batches x (n, d) and y (m, d); the dual value before it, detached, 0-d.
+    def __call__(
+        self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float = 1.0, pieces: int = 1
+    ) -> Tensor:
+        """Take a step on batches x (n, d) and y (m, d); the objective before it, detached, 0-d.
 
-        `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`.
+        Where several `ranks` step together, x and y are this one's shares of the batches, and so is the value; the
+        networks and the generators are alike in all, and the step is that of one process on the whole batches.
+        `warmth` rises from 0 to 1 at the start of a fit; see `Constraint.penalty`. In `pieces`, the batches go through
+        the network one after another, for want of memory, and their gradients are added: the step is the same.
         """
-        value = dual_value(self.net, x, y)
-        loss = self.constraint.penalty(self.net, x, y, rng, warmth) - value
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        value = (
+            self._descend(x, y, rng, warmth) if pieces == 1 else self._in_pieces(x, y, rng, warmth, pieces)
+        )
+        self.ranks.average(self.net.parameters())
         self.optimizer.step()
         self.constraint.project(self.net)
-        return value.detach()
+        return value
+
+    def _descend(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float) -> Tensor:
+        return descend(self.net, self.constraint, self.objective, x, y, rng, warmth, self.ranks)
+
+    def _in_pieces(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float, pieces: int) -> Tensor:
+        total = x.new_zeros(())
+        for part_x, part_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
+            value = self.objective(self.net, part_x, part_y)
+            loss = self.constraint.penalty(self.net, part_x, part_y, rng, warmth, self.ranks) - value
+            share = len(part_x) / len(x)
+            (share * loss).backward()  # type: ignore[no-untyped-call]
+            total += share * value.detach()
+        return total

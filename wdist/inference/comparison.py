@@ -2,7 +2,8 @@
 
 Features are measured in units of their pooled interquartile range, so that none counts for its unit. Their p-values
 come from one set of relabellings and the largest statistic over all features (Westfall and Young 1993), so that looking
-at many is paid for. The region is another half's choice (`witness.py`); the plan is the exact one, where it can be had.
+at many is paid for; there each counts in units of its own mean over the relabellings, lest one with wild tails hide
+the rest. The region is another half's choice (`witness.py`); the plan is the exact one, where it can be had.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
-from wdist.inference.exchangeable import check_exchangeable
+from wdist.inference.exchangeable import check_exchangeable, together_note
 from wdist.inference.witness import FEWEST_ROWS, Region, witness_region
 from wdist.measures import Samples
 from wdist.methods import Discrete
@@ -183,16 +184,19 @@ def compare(
     lines = [StraightLine().prepare(column[:, None], rng) for column in points.T]
     batches = rows.batches(permutations, rng.spawn())
     distances = np.concatenate([np.stack([line(labels) for line in lines]) for labels in batches], axis=1)
-    relative = distances / units[:, None]  # (d, 1 + permutations), the observed labels first
-    largest = relative.max(axis=0)
+    usual = distances.mean(axis=1, keepdims=True)
+    stands_out = distances / np.where(
+        usual > 0, usual, 1.0
+    )  # (d, 1 + permutations), the observed labels first
+    largest = stands_out.max(axis=0)
     shifts = (pair[1].points.double().mean(dim=0) - pair[0].points.double().mean(dim=0)).tolist()
-    pvalues = tail_shares(relative[:, 0], largest)
-    columns = distances[:, 0].tolist(), relative[:, 0].tolist(), shifts, pvalues.tolist()
+    pvalues = tail_shares(stands_out[:, 0], largest)
+    columns = distances[:, 0].tolist(), (distances[:, 0] / units).tolist(), shifts, pvalues.tolist()
     features = [Feature(*figures) for figures in zip(titles, *columns, strict=True)]
     features.sort(key=lambda one: (one.pvalue, -one.relative))
     scaled = points / torch.as_tensor(units, device=points.device)
     x, y = scaled[: len(pair[0])], scaled[len(pair[0]) :]
-    notes, region = [question.notes], None
+    notes, region = [question.notes, together_note(pair, groups, blocks)], None
     if groups is None and (blocks is None or blocks == 1) and min(question.sizes) >= FEWEST_ROWS:
         region = witness_region(x, y, question.confidence, rng.spawn())
     else:
@@ -220,7 +224,8 @@ def _units(points: Tensor) -> Array:
     """Interquartile range of every feature of all rows, else its standard deviation, else 1: (d,)."""
     pooled = points.cpu().numpy()
     low, high = np.quantile(pooled, [0.25, 0.75], axis=0)
-    spread = pooled.std(axis=0)
+    reach = np.abs(pooled).max(axis=0)
+    spread = reach * (pooled / np.where(reach > 0, reach, 1.0)).std(axis=0)  # squares stay in range
     units: Array = np.where(high > low, high - low, np.where(spread > 0, spread, 1.0))
     return units
 

@@ -1,14 +1,18 @@
-"""Which samples a relabelling test may be asked of: the border that the test and the comparison share."""
+"""Which samples a relabelling test may be asked of: the border that the test and the comparison share.
+
+What makes a p-value too small for certain is refused; what only the user can judge is said (`together_note`).
+"""
 
 from __future__ import annotations
 
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.question import Question
+from wdist.resampling.across import copies_note, pairing
 from wdist.resampling.exchange import Array, Blocks, Groups, exchange
 from wdist.resampling.serial import serial_dependence
 
-__all__ = ["check_exchangeable"]
+__all__ = ["check_exchangeable", "together_note"]
 
 
 def check_exchangeable(question: Question, groups: Groups, blocks: Blocks) -> tuple[Samples, Samples]:
@@ -41,3 +45,15 @@ def check_exchangeable(question: Question, groups: Groups, blocks: Blocks) -> tu
                 "dependence, or blocks=1 if the order of the rows means nothing"
             )
     return pair
+
+
+def together_note(pair: tuple[Samples, Samples], groups: Groups, blocks: Blocks) -> str:
+    """Say if rows of both samples seem to belong together and were not declared to, as groups or blocks."""
+    x, y = (sample.points.double().cpu().numpy() for sample in pair)
+    declared = groups is not None or (blocks is not None and blocks != 1)
+    correlation = 0.0 if declared else pairing(x, y)
+    said = "" if correlation == 0 else (
+        f"Row i of a goes with row i of b (rank correlation {correlation:.2f}): if both are of one case, the test is "
+        f"too {'careful' if correlation > 0 else 'bold'}; exchange rows within pairs by groups=(range(n), range(n))."
+    )  # fmt: skip
+    return " ".join(filter(None, [said, copies_note(x, y)]))

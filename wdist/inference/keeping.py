@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wdist.errors import InputError
 
-__all__ = ["keep", "kept"]
+__all__ = ["keep", "kept", "kind_of"]
 
 FORMAT = 1
 
@@ -60,3 +60,13 @@ def kept(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]
     if version != FORMAT:
         raise InputError(f"{path} has format {version}, and this version of wdist reads {FORMAT}")
     return tensors, about
+
+
+def kind_of(path: str | Path) -> str | None:
+    """Which kind of thing `keep` wrote to a file; None for any other file, or none."""
+    try:
+        with safe_open(path, "pt") as file:
+            kind = json.loads((file.metadata() or {})["wdist"])["kind"]
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+    return str(kind)

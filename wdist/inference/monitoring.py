@@ -24,7 +24,7 @@ from wdist.inference.keeping import keep, kept
 from wdist.inference.two_sample import chosen_statistics, relabelled, ruling_note
 from wdist.measures import Samples, as_samples
 from wdist.options import check_whole
-from wdist.question import check_pair
+from wdist.question import check_order, check_pair, columns_of
 from wdist.resampling.betting import e_value
 from wdist.resampling.exchange import Array, exchange
 from wdist.resampling.heights import TIE, Calibration, in_scale
@@ -125,6 +125,7 @@ class Reference:
     false_alarms: float = 0.01
     statistic: str | tuple[str, ...] = "auto"
     seed: int = 0
+    _columns: list[str] = field(default_factory=list, init=False, repr=False)
     _calibrations: dict[int, Calibration] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -148,8 +149,12 @@ class Reference:
                 "neighbours), and thresholds would be too low; thin them out, or shuffle them if their order means "
                 "nothing"
             )
-        object.__setattr__(self, "sample", sample)
-        object.__setattr__(self, "statistic", tuple(names))
+        settled = {
+            "sample": sample, "statistic": tuple(names), "false_alarms": float(self.false_alarms),
+            "seed": int(self.seed), "_columns": columns_of(self.sample),
+        }  # fmt: skip
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         n, d = self.sample.points.shape
@@ -196,20 +201,23 @@ class Reference:
     def described(self) -> dict[str, Any]:
         """What makes this reference, but for its points."""
         return {
-            "false_alarms": self.false_alarms, "statistic": list(self.statistic), "seed": int(self.seed),
-            "shape": list(self.sample.shape),
+            "false_alarms": self.false_alarms, "statistic": list(self.statistic), "seed": self.seed,
+            "shape": list(self.sample.shape), "columns": self._columns,
         }  # fmt: skip
 
     @staticmethod
     def rebuilt(points: Tensor, about: dict[str, Any]) -> Reference:
         """Make a reference again of its points and what `described` gave."""
         sample = dataclasses.replace(as_samples(points, name="sample"), shape=tuple(about["shape"]))
-        return Reference(sample, about["false_alarms"], tuple(about["statistic"]), about["seed"])
+        made = Reference(sample, about["false_alarms"], tuple(about["statistic"]), about["seed"])
+        object.__setattr__(made, "_columns", about["columns"])
+        return made
 
     def checked(self, batch: Any) -> Tensor:
         """Doubt a batch: its rows (m, d), float64, or an `InputError`."""
         if is_source(batch) and not isinstance(batch, Samples):
             raise InputError("batch is a source that draws; draw from it first")
+        check_order(self._columns, columns_of(batch), ("reference", "batch"))
         pair = check_pair(self.sample, as_samples(batch, name="batch"), ("reference", "batch"))
         rows = pair[1]
         assert isinstance(rows, Samples)

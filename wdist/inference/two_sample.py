@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
-from wdist.inference.exchangeable import check_exchangeable
-from wdist.measures import Samples
+from wdist.inference.exchangeable import check_exchangeable, together_note
 from wdist.options import check_whole
 from wdist.question import ask
 from wdist.resampling.exchange import Array, Blocks, Exchange, Groups, exchange
@@ -163,7 +162,7 @@ def two_sample_test(
             "radial" in two dimensions and where rows are too many for "energy", else "energy" and "radial".
         permutations: Random relabellings.
         groups: (groups_a, groups_b), a stratum for every row: rows change sides only within theirs, so that samples may
-            differ in how often each stratum occurs.
+            differ in how often each stratum occurs. (range(n), range(n)) is for pairs: row i of a and of b of one case.
         blocks: Rows a block, for rows in order of time, or (blocks_a, blocks_b), a block for every row: blocks
             change sides whole. `blocks=1` says that rows are exchangeable whatever their order tells.
         seed: As in `estimate`.
@@ -193,7 +192,9 @@ def two_sample_test(
     if len(parts) > 1:
         least = np.min([refined_shares(row) for row in values], axis=0)
         whole = _read(f"least p of {' and '.join(part.name for part in parts)}", -np.log10(least))
-    message = " ".join(filter(None, [question.notes, ruling_note(points), _shared(pair)]))
+    message = " ".join(
+        filter(None, [question.notes, ruling_note(points), together_note(pair, groups, blocks)])
+    )
     return TwoSampleResult(
         whole.name,
         whole.statistic,
@@ -210,7 +211,7 @@ def chosen_statistics(statistic: Statistics, dim: int, rows: int, *, flat: bool)
     """Resolve what the user passed as `statistic`; "auto" by dimension."""
     if callable(statistic):
         return {getattr(statistic, "__name__", type(statistic).__name__): Own(statistic, flat)}
-    names = (statistic,) if isinstance(statistic, str) else tuple(statistic)
+    names = tuple(statistic) if isinstance(statistic, (tuple, list)) else (statistic,)
     if names == ("auto",):
         far = "energy" if dim >= ENERGY_DIM and rows <= ENERGY_ROWS else "sliced"
         names = ("wasserstein", "wasserstein-2") if dim == 1 else (far, "radial")
@@ -255,21 +256,4 @@ def ruling_note(points: Tensor) -> str:
     return (
         f"Coordinate {largest} holds {share:.1%} of the spread of all {d}, so the test hardly sees the others; "
         "bring them to comparable scales, or look at each with wdist.compare."
-    )
-
-
-def _shared(pair: tuple[Samples, Samples]) -> str:
-    """Say if rows occur in both samples though hardly any occurs twice in one: a leak, not ties."""
-    keys = []
-    for sample in pair:
-        rows = np.ascontiguousarray(sample.points.cpu().numpy())
-        keys.append(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0])  # a row as one key
-    first, second = (np.unique(key) for key in keys)
-    shared = len(np.intersect1d(first, second, assume_unique=True))
-    repeated = sum(map(len, keys)) - len(first) - len(second)
-    if shared <= repeated:
-        return ""
-    return (
-        f"{shared} rows occur in a and in b, and hardly any twice in one of them: if the same cases were put into both "
-        "samples, the test is too careful; drop them from one."
     )

@@ -72,6 +72,7 @@ class Watch:
                 f"reference is a {type(self.reference).__name__}; pass a wdist.Reference(sample)"
             )
         check_rate(self.false_alarms)
+        object.__setattr__(self, "false_alarms", float(self.false_alarms))
 
     @property
     def batches(self) -> int:

@@ -17,6 +17,7 @@ from wdist.methods.gaussian import Gaussian
 from wdist.methods.line import Line
 from wdist.methods.max_sliced import MaxSliced
 from wdist.methods.method import Method
+from wdist.methods.population import Population
 from wdist.methods.sinkhorn import Sinkhorn
 from wdist.methods.sliced import Sliced
 from wdist.options import check_positive
@@ -34,6 +35,7 @@ __all__ = [
     "Line",
     "MaxSliced",
     "Method",
+    "Population",
     "Sinkhorn",
     "Sliced",
     "check_memory",
@@ -43,7 +45,8 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
-    cls.name: cls for cls in (Line, Circle, Discrete, Sinkhorn, Sliced, MaxSliced, Gaussian, Critic)
+    cls.name: cls
+    for cls in (Line, Circle, Discrete, Sinkhorn, Sliced, MaxSliced, Gaussian, Critic, Population)
 }
 """Methods by name; each is a dataclass whose fields are its options, all with defaults."""
 
@@ -64,10 +67,15 @@ def choose(question: Question) -> tuple[Method, str]:
     uniform = not question.sampled or all(sample.uniform for sample in question.samples)
     if question.target is Target.POPULATION and question.dim == 1 and first_order and uniform:
         return Line(), "the distance between the laws was asked for, and on the line the bootstrap bounds it"
+    if question.target is Target.POPULATION and question.sampled and first_order and uniform:
+        return (
+            Population(),
+            "the distance between the laws was asked for, and from two samples it is bounded from both sides",
+        )
     if question.target is Target.POPULATION:
         return (
             Critic(),
-            "the distance between the laws was asked for, and beyond the line only a critic speaks of them",
+            "the distance between the laws was asked for, and of sources and weighted rows only a critic speaks",
         )
     if not question.sampled and first_order:
         return (

@@ -51,7 +51,7 @@ class Circle(Method):
         if math.isinf(question.p):
             return "p=inf is not implemented on the circle; pass a finite p"
         if question.target is Target.POPULATION:
-            return "it measures between the samples, which overstates the distance between the laws; use 'critic'"
+            return "it measures between the samples, which overstates the distance between the laws; use 'population'"
         return None
 
     def memory(self, question: Question) -> int:

@@ -11,18 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.stats import t as student
 
+from wdist.arrays import FLOATS
+from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
+from wdist.critic.checkpoint import Checkpoint, fingerprint
 from wdist.critic.constraints import Constraint, Orthonormal
 from wdist.critic.convolution import ConvNet
-from wdist.critic.fit import Look, Schedule, standardised_batches
+from wdist.critic.fit import Look, Schedule
 from wdist.critic.nets import Net
-from wdist.critic.parts import Split, drawn_rows
+from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
 from wdist.critic.potential import Potential, Scaling, rows_at_once
 from wdist.errors import InputError
@@ -30,6 +34,7 @@ from wdist.measures import Samples
 from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.question import Question
+from wdist.ranks import ALONE, Ranks
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.rng import Rng
 
@@ -82,6 +87,11 @@ class Critic(Method):
         lr: Learning rate; None takes the constraint's own.
         budget: Seconds that fitting may take; None for as long as the steps last. What is reached within a time
             depends on the machine, so only without a budget does a seed reproduce.
+        checkpoint: File that the fit's state is kept in after every look of validation. If there is one of this very
+            fit, it is taken up from there: to the bit, where sources draw by the generator alone. None keeps nothing.
+        ranks: `Ranks.here()` where all processes of torch.distributed ask this together; each gets the same answer.
+            A batch is then drawn alike by all and shared among them, so `batch` is rounded up to a multiple of them.
+        dtype: Of the fit; values are read, added and averaged in float64.
         progress: Called with (step, steps) of the round at hand, now and then.
     """
 
@@ -91,6 +101,9 @@ class Critic(Method):
     batch: int = 256
     lr: float | None = None
     budget: float | None = None
+    checkpoint: str | Path | None = field(default=None, compare=False, repr=False)
+    ranks: Ranks = field(default=ALONE, compare=False, repr=False)
+    dtype: torch.dtype = torch.float32
     progress: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
 
     name: ClassVar[str] = "critic"
@@ -98,9 +111,7 @@ class Critic(Method):
         "W1 between the laws: sources that draw, or more points than an exact solver holds; a lower bound"
     )
     cost: ClassVar[str] = "O(n) memory; time is steps x batch x net: some ten seconds on a CPU"
-    besides: ClassVar[str] = (
-        "it speaks of the laws, where the samples can be answered exactly or were asked for"
-    )
+    besides: ClassVar[str] = "it speaks of the laws, from below only; samples can be answered exactly"
     draws: ClassVar[int | None] = None
 
     def __post_init__(self) -> None:
@@ -118,6 +129,12 @@ class Critic(Method):
             check_positive("lr", self.lr, "pass a learning rate above zero, or None")
         if self.budget is not None:
             check_positive("budget", self.budget, "pass seconds above zero, or None")
+        if self.checkpoint is not None and not isinstance(self.checkpoint, (str, Path)):
+            raise InputError(f"checkpoint is {self.checkpoint!r}; pass the path of a file, or None")
+        if not isinstance(self.ranks, Ranks):
+            raise InputError(f"ranks is {self.ranks!r}; pass wdist.Ranks.here(), or leave it")
+        if self.dtype not in FLOATS:
+            raise InputError(f"dtype is {self.dtype!r}; pass torch.float32 or torch.float64")
         if self.progress is not None and not callable(self.progress):
             raise InputError(f"progress is {self.progress!r}; pass a function of (step, steps), or None")
 
@@ -148,30 +165,38 @@ class Critic(Method):
         return None
 
     def memory(self, question: Question) -> int:
-        """Standardised copies, activations of a batch and of the validation points, and the bracket."""
+        """Numbers and masses of rows, copies of those held or read at a time, activations, and the bracket."""
         d, sides = question.dim, (question.a, question.b)
-        rows = sum(len(m) if isinstance(m, Samples) else drawn_rows(d) for m in sides)
+        given = [len(m) for m in sides if isinstance(m, Samples)]
+        copied = sum(min(n, MOST_VALIDATION + AT_A_TIME) for n in given)
+        copied += (len(sides) - len(given)) * drawn_rows(d)
         pairs = 40 * math.prod(question.sizes) if _bracketed(question) else 0
-        return 24 * rows * d + 64 * (self.batch + 2 * rows_at_once(d)) * (d + 1000) + pairs
+        activations = 64 * (self.batch + 2 * rows_at_once(d)) * (d + 1000)
+        return 64 * sum(given) + 24 * copied * d + activations + pairs
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Split, fit and choose, read."""
-        split = Split.of(question.a, question.b, rng.spawn())
-        scaling, dtype = Scaling.of(split.validation[0][0], split.validation[1][0]), torch.float32
+        split = Split.of(question.a, question.b, rng.spawn()).shared(self.ranks)
+        scaling = Scaling.of(split.validation[0][0], split.validation[1][0])
         draws, fits = (rng.torch(question.device) for _ in range(2))
+        batch = self.ranks.whole(self.batch)
         schedule = Schedule(
-            self.steps or self.constraint.steps, self.batch, self.lr, seconds=self.budget or math.inf
+            self.steps or self.constraint.steps, batch, self.lr, seconds=self.budget or math.inf
         )
-        x, y = (scaling(side).to(dtype) for side in split.start)
+        x, y = (scaling(side).to(self.dtype) for side in split.start)
+        checkpoint = None
+        if self.checkpoint is not None:
+            mark = fingerprint(f"{self!r} {batch} {question.dim}", (x, y))
+            checkpoint = Checkpoint(self.checkpoint, mark, self.ranks)
         chosen = choose_critic(
             self.constraint.nets if self.net is None else (self.net,), self.constraint,
-            standardised_batches(*split.train, scaling, self.batch, draws, dtype), (x, y),
-            split.held(scaling, dtype), schedule, fits, self.progress,
+            Stream(split.train, scaling, batch, draws, self.dtype, self.ranks), (x, y),
+            split.held(scaling, self.dtype), schedule, fits, self.progress, checkpoint, self.ranks,
         )  # fmt: skip
         return self._report(chosen, Potential(chosen.net.double().eval(), scaling), split, question)
 
     def _report(self, chosen: Chosen, f: Potential, split: Split, question: Question) -> Estimate:
-        reading = split.read(f)
+        reading, bracket = self.ranks.told(lambda: (split.read(f), _bracket(f, question)))
         raw, error = reading.value, reading.error
         unit, slope = f.scaling.scale, self.constraint.certificate(f.net)
         proved = self.constraint.bound is Bound.LOWER
@@ -188,7 +213,6 @@ class Critic(Method):
             read(raw - two * error), read(raw + two * error), question.confidence, "held-out points"
         )
         lower = None if not slope else max(0.0, raw - one * error) / slope
-        bracket = sample_bracket(f, *question.samples) if _bracketed(question) else (None, None)
         detail = CriticDetail(
             raw, error, slope, bracket[0], bracket[1], chosen.steps, chosen.recipe, chosen.looks, f
         )
@@ -226,6 +250,10 @@ class Critic(Method):
                 f"Between the samples themselves, certified: {bracket[0]:.6g} <= W1 <= {bracket[1]:.6g}."
             )
         return " ".join(said)
+
+
+def _bracket(f: Potential, question: Question) -> tuple[float | None, float | None]:
+    return sample_bracket(f, *question.samples) if _bracketed(question) else (None, None)
 
 
 def _bracketed(question: Question) -> bool:

@@ -99,7 +99,7 @@ class Discrete(Method):
     def refusal(self, question: Question) -> str | None:
         """Refuse the laws as target, p = inf beyond assignments, and engines that cannot hold weights."""
         if question.target is Target.POPULATION:
-            return "it measures between the samples, which overstates the distance between the laws; use 'critic'"
+            return "it measures between the samples, which overstates the distance between the laws; use 'population'"
         if math.isinf(question.p) and not question.matched:
             return (
                 "p=inf is exact here only for equally many points of equal weight; use 'line', or a finite p"

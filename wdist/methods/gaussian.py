@@ -83,7 +83,7 @@ class Gaussian(Method):
         if not question.euclidean:
             return "the Gaussian closed form is Euclidean; pass metric='euclidean', or use 'discrete'"
         if question.target is Target.POPULATION:
-            return "it speaks of the samples, not of the laws that they came from; use 'critic'"
+            return "it speaks of the samples, not of the laws that they came from; use 'population'"
         return None
 
     def memory(self, question: Question) -> int:

@@ -18,6 +18,7 @@ from wdist.methods.kernel import check_kernel_input, check_weights, mean_power
 from wdist.methods.method import Method
 from wdist.plans.line import line_distance
 from wdist.question import Question
+from wdist.resampling.across import copies_note
 from wdist.resampling.line_interval import WORKING_BYTES, line_interval, refusal
 from wdist.result import Bound, Estimate, Interval, Target
 from wdist.rng import Rng
@@ -73,11 +74,12 @@ class Line(Method):
         found = line_interval(a, b, question.confidence, rng)
         source = f"bootstrap of {found.resamples} resamples"
         interval = Interval(found.low, found.high, question.confidence, source)
-        seen = "" if found.low > 0 else " At this level the samples do not show that the laws differ."
+        seen = "" if found.low > 0 else "At this level the samples do not show that the laws differ."
+        plug_in = f"Between the samples themselves W1 is {found.plug_in:.6g}, which overstates."
         return Estimate(
             found.guess, 1.0, self.name, Bound.NONE, Target.POPULATION, question.name, lower=found.low,
             upper=found.high, interval=interval, detail=found,
-            message=f"Between the samples themselves W1 is {found.plug_in:.6g}, which overstates.{seen}",
+            message=" ".join(filter(None, [plug_in, seen, copies_note(a[:, None], b[:, None])])),
         )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ class Sinkhorn(Method):
     def refusal(self, question: Question) -> str | None:
         """Refuse p = inf and the laws as target."""
         if question.target is Target.POPULATION:
-            return "it speaks of the samples, not of the laws that they came from; use 'critic'"
+            return "it speaks of the samples, not of the laws that they came from; use 'population'"
         if math.isinf(question.p):
             return "entropic transport needs a finite p; pass one, or use 'line' or 'discrete' for p=inf"
         return None

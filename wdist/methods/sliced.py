@@ -185,7 +185,7 @@ def sliced_refusal(question: Question) -> str | None:
     if not question.euclidean:
         return "projections shorten Euclidean distances only; pass metric='euclidean', or use 'discrete'"
     if question.target is Target.POPULATION:
-        return "it speaks of the samples, not of the laws that they came from; use 'critic'"
+        return "it speaks of the samples, not of the laws that they came from; use 'population'"
     return None
 
 

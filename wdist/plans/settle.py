@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 
 from wdist.plans.aside import aside
 from wdist.plans.auction import FULL, SOLD, auction, holdings, sold
-from wdist.plans.clouds import Cloud, Ground, Plan, priced
+from wdist.plans.clouds import Cloud, Ground, Plan, in_order, priced
 from wdist.plans.ground import Array
 from wdist.plans.leaves import set_tops
 from wdist.plans.passes import Lists
@@ -34,6 +34,7 @@ ROUNDING = 8 * np.finfo(np.float64).eps
 PATIENCE = 3000  # bids of one auction a point
 WAR = 7  # bids of one auction a point, after the first, from which on the simplex is quicker
 ARCS, MORE = 8, 8
+NARROW = 1000.0  # arcs whose reduced cost is so many times the worst violation are let go
 ROUNDS = 12  # of the simplex
 GLANCE = 0.05  # seconds between looks at the clock
 
@@ -106,14 +107,14 @@ def settle(
         elif clock.up or not peaceful:
             v[:] = before  # those of a broken auction prove less
             break
-        elif plan is None:  # the first ε was too small
-            epsilon *= SHRINK
         else:
             peaceful = False
-            settled = _on_arcs(rows, cols, v, plan, ground, clock, goal)
+            settled = _on_arcs(rows, cols, v, plan or in_order(rows, cols, ground), ground, clock, goal)
             if settled is not None:
                 plan = settled
                 break
+            if plan is None:  # the first ε was too small
+                epsilon *= SHRINK
     return plan, int(counts[0])
 
 
@@ -135,11 +136,12 @@ def _on_arcs(
     for _ in range(ROUNDS):
         i, j = np.divmod(arcs, m)
         reduced = ground.costs(rows.points, cols.points, i, j) - u[i] - price[j]  # small numbers round less
-        found = _simplex(a, b, coo_array((reduced, (i, j)), shape=(n, m)), clock.left)
+        scale = float(np.abs(reduced).max()) or 1.0  # what the simplex takes for zero is an absolute number
+        found = _simplex(a, b, coo_array((reduced / scale, (i, j)), shape=(n, m)), clock.left)
         if found is None:
             return None
         flow, du, dv = found
-        u, price = u + du, price + dv
+        u, price = u + scale * du, price + scale * dv
         plan = priced(flow.row.astype(np.int64), flow.col.astype(np.int64), flow.data, rows, cols, ground)
         near = ground.lists(rows.points, cols.leaves, price, min(MORE, m))
         slack = near.cost - price[near.cols] - u[:, None]
@@ -150,9 +152,10 @@ def _on_arcs(
         short = back.cost - u[back.cols] - price[:, None]
         margin = -slack.min()  # potentials of degenerate plans jump: what is as near is let in too
         ahead, behind = _keys(near, back, m)
-        arcs = np.union1d(
-            arcs, np.concatenate([ahead[(slack < margin).ravel()], behind[(short < margin).ravel()]])
-        )
+        reduced = ground.costs(rows.points, cols.points, i, j) - u[i] - price[j]
+        kept = arcs[reduced <= NARROW * margin]  # long arcs, far from any use, would coarsen that number
+        within = ahead[(slack < margin).ravel()], behind[(short < margin).ravel()]
+        arcs = np.unique(np.concatenate([kept, plan.rows * m + plan.cols, *within]))
     return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ Blocks = int | tuple[Any, Any] | None
 """Rows a block, for rows in order of time; or the block of every row, two sequences of names or numbers."""
 
 BATCH_BYTES = 64 * 2**20
+SINGLY = 32
+"""Groups up to which each is shuffled by itself, for all relabellings at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,10 @@ class Exchange:
         log = sum(terms)
         return math.inf if log > 700 else round(math.exp(log))
 
+    @cached_property
+    def _by_group(self) -> Array:
+        return np.argsort(self.groups, kind="stable")
+
     def batches(self, permutations: int, rng: Rng) -> Iterator[Array]:
         """Yield the observed labels and then random ones, (k, N), int8, in batches of bounded memory."""
         yield self.observed[None]
@@ -68,9 +75,14 @@ class Exchange:
 
     def _drawn(self, count: int, rng: Rng) -> Array:
         sides = np.tile(self.sides, (count, 1))  # (k, U)
-        for group in range(self.groups.max() + 1):
-            members = np.flatnonzero(self.groups == group)
-            sides[:, members] = rng.numpy.permuted(sides[:, members], axis=1)
+        if self.groups.max() < SINGLY:
+            for group in range(self.groups.max() + 1):
+                members = np.flatnonzero(self.groups == group)
+                sides[:, members] = rng.numpy.permuted(sides[:, members], axis=1)
+        else:
+            for row in sides:  # in random order, then group by group
+                order = rng.numpy.permutation(len(row))
+                row[self._by_group] = row[order[np.argsort(self.groups[order], kind="stable")]]
         return sides if len(self.sides) == len(self.units) else np.ascontiguousarray(sides[:, self.units])
 
 
@@ -128,6 +140,11 @@ def _units(n: int, m: int, blocks: Blocks) -> Array:
     return _codes(blocks, n, m, "blocks", True)
 
 
+def _missing(name: Any) -> bool:
+    """Whether a name is None, NaN, NaT or pandas' NA."""
+    return name is None or type(name).__name__ == "NAType" or bool(name != name)
+
+
 def _codes(given: Any, n: int, m: int, name: str, apart: bool) -> Array:
     """Number the names that rows were given; with `apart`, one name in both samples is two things."""
     what = "group" if name == "groups" else "block"
@@ -136,19 +153,18 @@ def _codes(given: Any, n: int, m: int, name: str, apart: bool) -> Array:
         raise InputError(
             f"{name} is a {type(given).__name__}; pass a pair ({name}_a, {name}_b), a {what} a row{rest}"
         )
-    codes: list[Array] = []
     sides = [np.asarray(side) for side in given]
-    for side, rows, sample in zip(sides, (n, m), "ab", strict=True):
+    for came, side, rows, sample in zip(given, sides, (n, m), "ab", strict=True):
         if side.shape != (rows,):
             raise InputError(
                 f"{name}_{sample} has shape {side.shape} for {rows} rows of {sample}; pass one {what} a row"
             )
-        if side.dtype.kind in "fc" and not np.isfinite(side).all():
-            raise InputError(
-                f"{name}_{sample} is not finite in row {np.flatnonzero(~np.isfinite(side))[0]}; "
-                f"give every row a {what}"
-            )
+        names = came if isinstance(came, (list, tuple)) else side.tolist()
+        if unnamed := [i for i, one in enumerate(names) if _missing(one)]:
+            raise InputError(f"{name}_{sample} is missing in row {unnamed[0]}; give every row a {what}")
+    if not all(side.dtype.kind in "biuf" for side in sides):  # else 1 and 1.0 are one name
+        sides = [side.astype(str) for side in sides]
     if not apart:
-        return np.unique(np.concatenate([side.astype(str) for side in sides]), return_inverse=True)[1]
-    codes = [np.unique(side.astype(str), return_inverse=True)[1] for side in sides]
+        return np.unique(np.concatenate(sides), return_inverse=True)[1]
+    codes = [np.unique(side, return_inverse=True)[1] for side in sides]
     return np.concatenate([codes[0], codes[0].max() + 1 + codes[1]])

@@ -16,26 +16,24 @@ from numba import njit
 from scipy.special import stdtrit
 
 from wdist.plans.line import line_distance
+from wdist.resampling.cells import Cells
 from wdist.resampling.exchange import exchange
-from wdist.resampling.serial import serial_dependence
+from wdist.resampling.premises import dependence, heavy_tails
 from wdist.resampling.statistics import StraightLine
 from wdist.rng import Rng
 
-__all__ = ["WORKING_BYTES", "Array", "LineInterval", "line_interval", "refusal", "tail_index"]
+__all__ = ["WORKING_BYTES", "Array", "LineInterval", "line_interval", "refusal"]
 
 Array = np.ndarray[Any, Any]
 
 FEWEST_ROWS = 20
-FEWEST_RESAMPLES, MOST_RESAMPLES = 199, 999
-DRAWS = 40_000_000
-"""Redrawn rows in all, beyond which there are fewer resamples: some seconds."""
+RESAMPLES = 999
+ROW_BY_ROW = 40_000
+"""Rows of both sides up to which each is drawn; beyond, cells of them are (`cells.py`)."""
 BATCH = 4_000_000
 WORKING_BYTES = 128 * 2**20
 """Of a batch of redrawn rows or labels, whatever the samples."""
 HALVINGS = 10
-FINITE_VARIANCE, PLAIN = 2.0, 2.5
-"""Tail index below which the variance is infinite, and standard errors by which it has to be: so that lognormal
-samples of 200 and t3 ones of 50 pass, and Cauchy's of 1000 do not (1, 0 and 97 % are refused)."""
 TIE = 1e-9
 """Areas of the same rows round apart by less."""
 
@@ -86,6 +84,11 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
         True
     """
     points = np.concatenate([x, y]).astype(np.float64)
+    unit = float(
+        np.ldexp(1.0, np.frexp(points.max() - points.min())[1] - 1)
+    )  # a power of two, which rounds nothing
+    points /= unit
+    x, y = points[: len(x)], points[len(x) :]
     order = np.argsort(points, kind="stable")
     gaps = np.diff(points[order])
     of_x = order < len(x)
@@ -93,20 +96,36 @@ def line_interval(x: Array, y: Array, confidence: float, rng: Rng) -> LineInterv
     heights[np.abs(heights) < 1e-12] = 0.0  # whole multiples of 1/(nm), but for rounding
     plug_in = float(np.abs(heights) @ gaps)
     influence = np.empty(len(points))
-    influence[order] = np.concatenate([[0.0], -np.cumsum(np.sign(heights) * gaps)])
+    influence[order] = np.concatenate([[0.0], -np.cumsum(_signs(heights) * gaps)])
     variances = [float(part.var(ddof=1)) / len(part) for part in np.split(influence, [len(x)])]
     error = sum(variances) ** 0.5
     freedom = min(len(x), len(y)) - 1
     reach, reach_one_sided = (
         error * float(stdtrit(freedom, level)) for level in ((1 + confidence) / 2, confidence)
     )
-    excesses = _bootstrapped(order, gaps, heights, len(x), rng)
-    radius = float(np.quantile(excesses, confidence, method="higher"))
+    cells = Cells.of(of_x, gaps) if len(points) > ROW_BY_ROW else None
+    if cells is None:
+        excesses, slack = _bootstrapped(order, gaps, heights, len(x), rng), 0.0
+    else:
+        excesses, slack = cells.excesses(RESAMPLES, rng), cells.slack
+    radius = float(np.quantile(excesses, confidence, method="higher")) + slack
     low, high = max(0.0, plug_in - radius), plug_in + reach
-    if low > 0 and _pvalue(points, len(x), plug_in, len(excesses), rng) > 1 - confidence:
-        low = 0.0
+    if low > 0:
+        areas = cells.relabelled(RESAMPLES, rng) if cells else _relabelled(points, len(x), rng)
+        low *= float((areas >= areas[0] * (1 - TIE)).mean() <= 1 - confidence)
     guess = min(max(_debiased(x, y, rng), low), high)
-    return LineInterval(plug_in, low, high, plug_in + reach_one_sided, guess, radius, error, len(excesses))
+    return LineInterval(
+        unit * plug_in, unit * low, unit * high, unit * (plug_in + reach_one_sided), unit * guess, unit * radius,
+        unit * error, RESAMPLES,
+    )  # fmt: skip
+
+
+def _signs(heights: Array) -> Array:
+    """Signs of F − G; where the samples happen to agree, that of the gap before: the laws need not agree there."""
+    told = heights != 0
+    last = np.maximum.accumulate(np.where(told, np.arange(len(heights)), -1))
+    signs: Array = np.where(last >= 0, np.sign(heights[last]), np.sign(heights[np.argmax(told)]) or 1.0)
+    return signs
 
 
 def refusal(x: Array, y: Array) -> str | None:
@@ -116,57 +135,28 @@ def refusal(x: Array, y: Array) -> str | None:
             return (
                 f"{name} has {len(points)} rows, and an interval between the laws needs {FEWEST_ROWS} a side"
             )
-        series = serial_dependence(points[:, None])
-        if series.plain:
-            return (
-                f"rows of {name} depend on the rows before them (rank correlation {series.correlation:.2f} between "
-                "neighbours), and an interval needs independent ones; thin them out, or shuffle them if their order "
-                "means nothing"
-            )
-        index, error = tail_index(points)
-        if index + PLAIN * error < FINITE_VARIANCE:
-            return (
-                f"{name} has tails like those of a law of infinite variance (index {index:.2f}, below 2), for which no "
-                "interval holds; bound or transform the values first"
-            )
-    return None
-
-
-def tail_index(points: Array) -> tuple[float, float]:
-    """Hill's estimate (1975) of how the tails of |x − median| fall, P(> t) ~ t^{−index}, and its standard error.
-
-    From the √n largest, at least 5: a normal or exponential tail gives far more than 2, Cauchy's 1.
-    """
-    sizes = np.sort(np.abs(points - np.median(points)))[::-1]
-    count = max(5, int(len(points) ** 0.5))
-    if not sizes[count] > 0:
-        return np.inf, 0.0
-    excess = float(np.log(sizes[:count] / sizes[count]).mean())
-    index = 1 / excess if excess > 0 else np.inf
-    return index, index / count**0.5
+    return dependence(x[:, None], y[:, None]) or heavy_tails(x[:, None], y[:, None])
 
 
 def _bootstrapped(order: Array, gaps: Array, heights: Array, n: int, rng: Rng) -> Array:
     """T of every resample: (resamples,)."""
     total = len(order)
-    resamples = int(np.clip(DRAWS // total, FEWEST_RESAMPLES, MOST_RESAMPLES))
     place = np.empty(total, dtype=np.int64)
     place[order] = np.arange(total)  # of each row in the order of all
     step = max(1, BATCH // total)
     parts = []
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
+    for start in range(0, RESAMPLES, step):
+        count = min(step, RESAMPLES - start)
         drawn = [rng.numpy.integers(k, size=(count, k)) for k in (n, total - n)]
         parts.append(_excesses(place[:n], place[n:], drawn[0], drawn[1], gaps, heights))
     return np.concatenate(parts)
 
 
-def _pvalue(points: Array, n: int, plug_in: float, permutations: int, rng: Rng) -> float:
-    """Share of relabellings, the observed one too, whose W1 reaches the observed one."""
+def _relabelled(points: Array, n: int, rng: Rng) -> Array:
+    """W1 between the first n points and the rest, and between as many of all at random: (1 + resamples,)."""
     areas = StraightLine().prepare(torch.as_tensor(points)[:, None], rng)
-    batches = exchange(n, len(points) - n).batches(permutations, rng)
-    reached = sum(int((areas(labels) >= plug_in * (1 - TIE)).sum()) for labels in batches)
-    return reached / (1 + permutations)
+    batches = exchange(n, len(points) - n).batches(RESAMPLES, rng)
+    return np.concatenate([areas(labels) for labels in batches])
 
 
 def _debiased(x: Array, y: Array, rng: Rng) -> float:

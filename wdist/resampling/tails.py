@@ -39,7 +39,7 @@ def refined_shares(values: Array) -> Array:
     Args:
         values: The statistic of every labelling, shape (1 + permutations,).
     """
-    spread = values.std()
-    out = np.maximum(values - values.mean(), 0) / (spread or 1.0)
+    out = values / (np.abs(values).max() or 1.0)  # of order one, so that squares stay in range
+    out = np.maximum(out - out.mean(), 0) / (out.std() or 1.0)
     shares: Array = tail_shares(values, values) - out / (1 + out) / len(values)
     return shares

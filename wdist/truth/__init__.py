@@ -15,6 +15,7 @@ from wdist.truth.moves import (
     translation,
     wgan_example,
 )
+from wdist.truth.valley import valleys
 
 __all__ = [
     "Case",
@@ -34,5 +35,6 @@ __all__ = [
     "subspace_scaling",
     "translation",
     "two_atoms",
+    "valleys",
     "wgan_example",
 ]

@@ -24,22 +24,27 @@ from wdist.truth.moves import (
     translation,
     wgan_example,
 )
+from wdist.truth.valley import valleys
 
 __all__ = ["cases"]
 
 PUBLISHED_FUNNELS = ((2, 4), (2, 64), (16, 4), (16, 16), (16, 64), (64, 16), (128, 4), (128, 64))
 """The (d, number of funnels) for which Korotin et al. 2022 print every solver's error."""
 
+VALLEYS = ((2, 3, 1), (16, 8, 15), (16, 16, 8), (64, 8, 32))
+"""Dimension, number of floors, their dimension: sheets, then bent cylinders."""
+
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """Give the standard collection, of unique names. It is built once, in about a second (the funnels' W_1).
+    """Give the standard collection, of unique names. It is built once, in about a second (W_1 of funnels and valleys).
 
     Example:
         >>> next(case for case in cases() if case.name == "wgan example theta=2").w[1]
         2.0
     """
-    return (*_atoms(), *_lines(), *_moves(), *_gaussians(), *(funnels(d, n) for d, n in PUBLISHED_FUNNELS))
+    falls = (*(funnels(d, n) for d, n in PUBLISHED_FUNNELS), *(valleys(*sizes) for sizes in VALLEYS))
+    return (*_atoms(), *_lines(), *_moves(), *_gaussians(), *falls)
 
 
 def _atoms() -> tuple[Case, ...]:

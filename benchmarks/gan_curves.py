@@ -1,0 +1,174 @@
+"""What a GAN's logged numbers are worth: `python -m benchmarks.gan_curves`, half an hour on one core.
+
+Runs of several losses are looked at every so often. Each checkpoint is judged twice: by the `Evaluator` on one set of
+held-out images, and on another set that nothing else reads, which is the quality that the numbers should rank
+checkpoints by.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import torch
+import typer
+from scipy.stats import spearmanr
+from torch import Tensor
+
+import wdist
+from benchmarks.gan_runs import Recipe, run
+from benchmarks.store import QUICK, RESULTS, write_whole
+from wdist import datasets
+from wdist.gan.classifier import mnist_classifier
+from wdist.gan.evaluator import Evaluator
+from wdist.gan.stopping import StoppingRule
+
+app = typer.Typer(add_completion=False)
+
+RECIPES = {
+    "clip": Recipe("clip", 5e-4),
+    "clip, slow": Recipe("clip", 5e-5),
+    "penalty": Recipe("penalty", 1e-3),
+    "penalty, slow": Recipe("penalty", 1e-4),
+    "non-saturating": Recipe("non-saturating", 2e-4),
+    "non-saturating, fast, 1 step": Recipe("non-saturating", 1e-3, n_critic=1),
+    "minimax": Recipe("minimax", 2e-4),
+}
+ALL = "0123456789"
+CRITIC = wdist.Critic(constraint=wdist.Orthonormal(), net=wdist.MLP((64, 64), "maxmin"), steps=200, batch=128)
+QUALITIES = ("debiased", "frechet")
+KEPT = (*QUALITIES, "floor", "recall", "diversity")
+IMAGE = 28 * 28
+TOY = Recipe("penalty", 1e-3, lam=0.1)
+LONG = (
+    *(("penalty", Recipe("penalty", 2e-3), "7", seed) for seed in (0, 1)),
+    ("penalty", Recipe("penalty", 2e-3), "3", 0),
+    ("clip", Recipe("clip", 1e-3), "7", 0),
+    ("non-saturating, 1 step", RECIPES["non-saturating, fast, 1 step"], "7", 0),
+    ("non-saturating", RECIPES["non-saturating"], "7", 0),
+    *(("penalty", TOY, "ring", seed) for seed in (0, 1)),
+    ("penalty", TOY, "grid", 0),
+    ("clip", Recipe("clip", 5e-4, c=0.1), "ring", 0),
+)
+"""Ten runs, long enough for most to stand still: name, recipe, data, seed."""
+
+
+def parts(name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Give points for training, for the evaluator, and for the quality: images of some digits, or a toy law's."""
+    if name in ("ring", "grid"):
+        rng, ticks = torch.Generator().manual_seed(0), 2 * torch.arange(-2.0, 3.0)
+        angle = math.tau * torch.arange(8) / 8
+        centres = (
+            torch.stack([angle.cos(), angle.sin()], dim=1) * 2
+            if name == "ring"
+            else torch.cartesian_prod(ticks, ticks)
+        )
+        x = centres[torch.randint(len(centres), (14_000,), generator=rng)]
+        x += 0.05 * torch.randn(x.shape, generator=rng)
+        return x[:10_000], x[10_000:12_000], x[12_000:]
+    bundle = datasets.mnist()
+    x = torch.as_tensor(bundle.points[[str(label) in name for label in bundle.labels]])
+    cuts = 6 * len(x) // 10, 8 * len(x) // 10
+    return x[: cuts[0]], x[cuts[0] : cuts[1]], x[cuts[1] :]
+
+
+def traced(
+    recipe: Recipe, data: tuple[Tensor, Tensor, Tensor], steps: int, every: int, seed: int, critic: bool
+) -> Iterator[dict[str, Any]]:
+    """Train once and judge every checkpoint on both held-out sets."""
+    train, shown, kept = data
+    images = train.shape[1] == IMAGE
+    net = mnist_classifier()[0] if images else None
+    judge = Evaluator(shown, classifier=net, critic=CRITIC if critic else None, most=500)
+    quality = Evaluator(kept, classifier=net, most=500, seed=1)
+    for point in run(recipe, train, steps, every, seed, bounded=images):
+        found, began = judge(point.generator), time.process_time()
+        true = quality(point.generator).numbers
+        yield {
+            "step": point.step,
+            "logged": {"raw": point.raw, "corrected": point.corrected} | found.numbers,
+            "collapse": found.collapse,
+            "quality": {name: true.get(name, math.nan) for name in KEPT},
+            "seconds": time.process_time() - began,
+        }
+
+
+@app.command()
+def rank(
+    classes: Annotated[str, typer.Option(help="Digits, such as 7 or 0123456789.")] = "7",
+    seeds: int = 2,
+    steps: int = 1200,
+    every: int = 150,
+    quick: bool = False,
+) -> None:
+    """Trace runs of every loss and rank their checkpoints by each logged number."""
+    data, runs = parts(classes), []
+    path = (QUICK if quick else RESULTS) / f"gan_curves_{classes}.json"
+    for seed in range(seeds):
+        for name, recipe in RECIPES.items():
+            points = list(
+                traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed, critic=True)
+            )
+            runs.append({"name": name, "seed": seed, "recipe": asdict(recipe), "points": points})
+            write_whole(path, json.dumps({"classes": classes, "runs": runs}, indent=1))
+            print(name, seed, points[-1]["logged"], points[-1]["quality"], flush=True)
+    table(path)
+
+
+@app.command()
+def stops(steps: int = 3000, every: int = 100, quick: bool = False, first: int = 0) -> None:
+    """Trace the ten long runs, from the `first` on."""
+    for k, (name, recipe, classes, seed) in list(enumerate(LONG))[first:]:
+        data = parts(classes)
+        points = list(
+            traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed, critic=False)
+        )
+        path = (QUICK if quick else RESULTS) / "gan_stops" / f"{k}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(
+            path, json.dumps({"name": name, "classes": classes, "seed": seed, "points": points}, indent=1)
+        )
+        print(k, name, points[-1]["logged"], points[-1]["quality"], flush=True)
+
+
+@app.command()
+def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
+    """Replay the traced runs through the stopping rule: where it stops, against the best of the whole run."""
+    for path in sorted(folder.glob("*.json")):
+        trace = json.loads(path.read_text())
+        rule, points = StoppingRule(), trace["points"]
+        said = [rule.update(SimpleNamespace(numbers=p["logged"], collapse=p["collapse"])) for p in points]
+        last = next((k for k, verdict in enumerate(said) if verdict.stop), len(points) - 1)
+        heights = [point["quality"]["debiased"] for point in points]
+        print(
+            f"{trace['name']:24s} {trace['classes']:5s} {last + 1:3d} of {len(points)}: "
+            f"{heights[last]:6.3f} at the stop, {heights[said[last].best]:6.3f} kept, best {min(heights):6.3f}, "
+            f"floor {points[0]['quality']['floor']:.3f}; {said[last]}"
+        )
+
+
+@app.command()
+def table(path: Path) -> None:
+    """Print the Spearman correlation of each logged number with the quality, of all runs and of WGANs only."""
+    runs = json.loads(path.read_text())["runs"]
+    sides = {"all": runs, "WGANs": [r for r in runs if r["recipe"]["loss"] in ("clip", "penalty")]}
+    for side, chosen in sides.items():
+        points = [point for r in chosen for point in r["points"]]
+        print(
+            f"{side}: {len(chosen)} runs, {len(points)} checkpoints; Spearman with {' and '.join(QUALITIES)}"
+        )
+        for name in points[0]["logged"]:
+            logged = [point["logged"][name] for point in points]
+            if all(math.isfinite(value) for value in logged) and len(set(logged)) > 1:
+                found = [spearmanr(logged, [p["quality"][q] for p in points]).statistic for q in QUALITIES]
+                print(f"  {name:18s} {found[0]:6.2f} {found[1]:6.2f}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,397 @@
+"""A run's folder: what is written, and that a run survives kills, cut files, full disks, signals and bad numbers."""
+
+import errno
+import json
+import multiprocessing
+import os
+import shlex
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+import wdist
+from wdist import gan
+from wdist.cli import app
+from wdist.errors import InputError, NotConvergedError
+from wdist.gan import tensors
+from wdist.gan.folder import RunFolder, generator_in
+from wdist.gan.run import Interrupted, Pace, begin, resume
+
+POINTS = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
+PACE = Pace(log=1, samples=0, checkpoint=3)
+
+
+def tiny(data=POINTS, **changes):
+    nets = {"generator": gan.MLPGenerator((8,), 4), "critic": wdist.MLP((8,)), "batch": 8, "ema": 0.9}
+    return gan.preset("wgan-gp", data, **{**nets, "n_critic": 2, "steps": 12, "held_every": 4, **changes})
+
+
+def last(folder):
+    state, _ = RunFolder(folder).checkpoints().latest()
+    return {key: value for key, value in state.items() if key != "seconds"}
+
+
+def flat(node, path=""):
+    """Every leaf of a tree by its path."""
+    if isinstance(node, (dict, list, tuple)):
+        pairs = node.items() if isinstance(node, dict) else enumerate(node)
+        return {k: v for key, value in pairs for k, v in flat(value, f"{path}/{key}").items()}
+    return {path: node}
+
+
+def assert_same(one, other):
+    one, other = flat(one), flat(other)
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        assert torch.equal(value, other[key]) if isinstance(value, torch.Tensor) else value == other[key], key
+
+
+def work(folder, steps):
+    """What a process does that is to be killed: begin the run or go on with it, to its end."""
+    torch.set_num_threads(1)
+    folder, config = RunFolder(folder), tiny(steps=steps)
+    run = resume(folder, config, PACE) if folder.config.exists() else begin(folder, config, 7, PACE)
+    for _ in run.train():
+        time.sleep(0.002)
+
+
+def killed(folder, steps, kills, seed):
+    """Train in processes that are killed at random steps, `kills` times; then to the end."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["wdist.gan.run"])
+    targets = sorted(np.random.default_rng(seed).integers(1, steps - 1, kills).tolist())
+    done = 0
+    for target in [*targets, None]:
+        process = context.Process(target=work, args=(folder, steps))
+        process.start()
+        while process.is_alive():
+            log = folder / "log.jsonl"
+            if target is not None and log.exists() and log.read_text().count("\n") >= target:
+                os.kill(process.pid, signal.SIGKILL)
+                done += 1
+                break
+            time.sleep(0.001)
+        process.join()
+        assert process.exitcode == (0 if target is None else -signal.SIGKILL)
+    assert done == kills
+
+
+class TestResume:
+    @pytest.mark.parametrize(
+        ("steps", "kills"), [(40, 3), pytest.param(200, 10, marks=pytest.mark.slow)], ids=["three", "ten"]
+    )
+    def test_a_run_that_is_killed_ends_as_one_that_is_not(self, steps, kills, tmp_path):
+        killed(tmp_path / "killed", steps, kills, seed=steps)
+        list(begin(RunFolder(tmp_path / "whole"), tiny(steps=steps), 7, PACE).train())
+        assert_same(last(tmp_path / "killed"), last(tmp_path / "whole"))
+        logs = [
+            [{k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(tmp_path / n).rows()]
+            for n in ("killed", "whole")
+        ]
+        assert logs[0] == logs[1]
+        assert [row["step"] for row in logs[0]] == list(range(1, steps + 1))
+
+    @pytest.mark.parametrize(
+        "data", [gan.Data("ring"), gan.Data("mnist", classes=(7,))], ids=["law", "images"]
+    )
+    def test_its_config_says_all_that_is_needed(self, data, tmp_path):
+        whole = begin(RunFolder(tmp_path / "a"), tiny(data), 1, PACE)
+        list(whole.train())
+        half = begin(RunFolder(tmp_path / "b"), tiny(data), 1, PACE)
+        for report in half.train():
+            if report.step == 7:
+                break
+        list(resume(RunFolder(tmp_path / "b"), pace=PACE).train())
+        assert_same(last(tmp_path / "a"), last(tmp_path / "b"))
+
+    @pytest.mark.parametrize("damage", ["cut", "changed", "empty"])
+    def test_a_damaged_checkpoint_is_passed_over_with_a_message(self, damage, tmp_path):
+        list(begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE).train())
+        whole = last(tmp_path / "r")
+        newest = sorted((tmp_path / "r" / "checkpoints").iterdir())[-1]
+        content = newest.read_bytes()
+        changed = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+        newest.write_bytes({"cut": content[:-40], "changed": changed, "empty": b""}[damage])
+        run = resume(RunFolder(tmp_path / "r"), tiny(), PACE)
+        assert run.trainer.step == 9
+        assert len(run.told) == 1
+        assert "step-000000012" in run.told[0]
+        assert ("checksum" if damage == "changed" else "cut off") in run.told[0]
+        list(run.train())
+        assert_same(last(tmp_path / "r"), whole)
+
+    def test_with_no_sound_checkpoint_it_begins_again(self, tmp_path):
+        list(begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE).train())
+        whole = last(tmp_path / "r")
+        for file in (tmp_path / "r" / "checkpoints").iterdir():
+            file.write_bytes(b"x")
+        run = resume(RunFolder(tmp_path / "r"), tiny(), PACE)
+        assert (run.trainer.step, len(run.told)) == (0, 2)
+        list(run.train())
+        assert_same(last(tmp_path / "r"), whole)
+        assert [row["step"] for row in run.folder.rows()] == list(range(1, 13))
+
+    def test_another_config_is_refused_and_said(self, tmp_path):
+        begin(RunFolder(tmp_path / "r"), tiny(), 1)
+        other = tiny(n_critic=5, critic=wdist.MLP((9,)), constraint=wdist.Clip(0.01))
+        with pytest.raises(InputError) as refused:
+            resume(RunFolder(tmp_path / "r"), other)
+        assert "is a run of another config: " in str(refused.value)
+        for difference in (
+            "critic.widths was [8] and is [9]",
+            "n_critic was 2 and is 5",
+            "constraint was GradientPenalty and is Clip",
+        ):
+            assert difference in str(refused.value)
+        with pytest.raises(InputError, match=r"data\.fingerprint was \w+ and is \w+"):
+            resume(RunFolder(tmp_path / "r"), tiny(POINTS + 1))
+
+    def test_data_that_only_a_program_had_must_be_brought_again(self, tmp_path):
+        begin(RunFolder(tmp_path / "r"), tiny(), 1)
+        with pytest.raises(
+            InputError, match="trained on a ndarray that a program held; resume it from there"
+        ):
+            resume(RunFolder(tmp_path / "r"))
+
+    def test_a_folder_without_a_run_is_refused(self, tmp_path):
+        with pytest.raises(InputError, match="holds no run of `wdist gan train`"):
+            resume(RunFolder(tmp_path))
+
+
+class TestTrouble:
+    def test_two_runs_in_one_folder_are_refused(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE)
+        with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+            begin(RunFolder(tmp_path / "r"), tiny(), 1)
+        going = run.train()
+        next(going)
+        with pytest.raises(InputError, match=f"is in use by process {os.getpid()}; wait for it"):
+            resume(RunFolder(tmp_path / "r"), tiny())
+        going.close()
+        resume(RunFolder(tmp_path / "r"), tiny())
+
+    def test_a_folder_that_cannot_be_written_to_is_refused(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(InputError, match=r"cannot be written to .*; choose another folder"):
+            begin(RunFolder(tmp_path / "file" / "run"), tiny(), 1)
+
+    def test_a_full_disk_costs_the_checkpoint_and_not_the_run(self, tmp_path, monkeypatch):
+        run = begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE)
+        heard, whole = [], tensors.save_file
+        run.tell = heard.append
+
+        def full(content, path, metadata):
+            if run.trainer.step in (6, 9):
+                path.write_bytes(b"part")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            whole(content, path, metadata=metadata)
+
+        monkeypatch.setattr(tensors, "save_file", full)
+        going = run.train()
+        for report in going:
+            if report.step == 10:
+                break
+        going.close()
+        assert [text.split(":")[0] for text in heard] == [
+            "no checkpoint at step 6",
+            "no checkpoint at step 9",
+        ]
+        assert "No space left on device" in heard[0]
+        assert [p.name for p in (tmp_path / "r" / "checkpoints").iterdir()] == ["step-000000003.safetensors"]
+        assert last(tmp_path / "r")["step"] == 3
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_saves_and_ends_it(self, number, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(), 1, Pace(checkpoint=0))
+        before = signal.getsignal(number)
+        with pytest.raises(Interrupted, match=r"stopped by SIG\w+ at step 5, which is saved"):  # noqa: PT012
+            for report in run.train():
+                if report.step == 5:
+                    os.kill(os.getpid(), number)
+        assert signal.getsignal(number) == before
+        list(resume(RunFolder(tmp_path / "r"), tiny()).train())
+        list(begin(RunFolder(tmp_path / "whole"), tiny(), 1).train())
+        assert_same(last(tmp_path / "r"), last(tmp_path / "whole"))
+
+    def test_a_number_that_is_not_finite_leaves_the_last_good_state(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE)
+        going = run.train()
+        for _ in range(5):
+            next(going)
+        with torch.no_grad():
+            next(run.trainer.critic.net.parameters()).fill_(float("nan"))
+        with pytest.raises(NotConvergedError) as stopped:
+            next(going)
+        assert "the critic's value is not finite at step 6; what to try: lower learning rates" in str(
+            stopped.value
+        )
+        assert f"The last good state is that of step 3, in {tmp_path / 'r' / 'checkpoints'}" in str(
+            stopped.value
+        )
+
+    def test_weights_that_are_not_finite_are_never_saved(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(ema=0.0), 1, Pace(checkpoint=4))
+        going = run.train()
+        for _ in range(3):
+            next(going)
+        with torch.no_grad():
+            run.trainer.net[-1].bias[0] = float("inf")
+        with pytest.raises(NotConvergedError, match="a weight is not finite after step 3"):
+            run.checkpoint()
+
+
+class TestFiles:
+    def test_a_tree_comes_back_to_the_bit(self, tmp_path):
+        tree = {
+            "a": {0: torch.arange(3), "b": (1, 2.5, None, [True, "x"])},
+            "nan": float("nan"),
+            "f": 0.1,
+            "e": {},
+        }
+        tree["shared"] = tree["a"][0]
+        tree["scalar"] = torch.tensor(3.0, dtype=torch.float64)
+        tensors.write_tree(tmp_path / "t", tree)
+        found = tensors.read_tree(tmp_path / "t")
+        assert_same(
+            {k: v for k, v in found.items() if k != "nan"}, {k: v for k, v in tree.items() if k != "nan"}
+        )
+        assert np.isnan(found["nan"])
+        assert isinstance(found["a"]["b"], tuple)
+        assert list(tmp_path.iterdir()) == [tmp_path / "t"]
+
+    def test_nothing_is_pickled(self, tmp_path):
+        list(begin(RunFolder(tmp_path / "r"), tiny(gan.Data("ring")), 1, PACE).train())
+        for file in (tmp_path / "r").rglob("*"):
+            if file.is_file():
+                assert not file.read_bytes().startswith((b"\x80", b"PK")), file
+
+    def test_what_a_run_leaves(self, tmp_path):
+        run = begin(
+            RunFolder(tmp_path / "r"),
+            tiny(gan.Data("mnist", classes=(7,))),
+            1,
+            Pace(log=5, samples=6, checkpoint=3),
+        )
+        list(run.train())
+        files = {p.relative_to(tmp_path / "r").as_posix() for p in (tmp_path / "r").rglob("*") if p.is_file()}
+        assert files == {
+            "config.json", "environment.json", "log.jsonl", "lock", "curve.png", "generator.safetensors",
+            "samples/000000006.png", "samples/000000012.png",
+            "checkpoints/step-000000009.safetensors", "checkpoints/step-000000012.safetensors",
+        }  # fmt: skip
+        assert [row["step"] for row in run.folder.rows()] == [4, 5, 8, 10, 12]
+        with Image.open(tmp_path / "r" / "samples" / "000000012.png") as sheet:
+            assert sheet.size == (8 * 56, 8 * 56)
+        assert json.loads((tmp_path / "r" / "environment.json").read_text())["torch"] == torch.__version__
+        rng = torch.Generator().manual_seed(0)
+        made = generator_in(tmp_path / "r").draw(3, rng)
+        assert torch.equal(made, run.trainer.generator.draw(3, torch.Generator().manual_seed(0)))
+
+
+def cli(line):
+    return CliRunner().invoke(app, shlex.split(line), prog_name="wdist", env={"COLUMNS": "120"})
+
+
+class TestCommandLine:
+    SMALL = "--units 8 --batch 8 --n-critic 1"
+
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    def test_train_resume_and_sample(self):
+        result = cli(
+            f"gan train --data mnist --classes 7 --loss wgan-gp --steps 6 {self.SMALL} --out runs/seven"
+        )
+        assert result.exit_code == 0, result.output
+        assert "W1 by the critic" in result.stdout
+        assert "856 points of shape (28, 28)" in result.stderr
+        assert "step 6/6: W1" in result.stderr
+        config = json.loads(Path("runs/seven/config.json").read_text())["config"]
+        assert config["generator"]["widths"] == config["critic"]["widths"] == [8]
+        again = cli("gan train --resume runs/seven")
+        assert again.exit_code == 0, again.output
+        assert cli("gan sample runs/seven --out s.png -n 9").exit_code == 0
+        with Image.open("s.png") as sheet:
+            assert sheet.size == (3 * 56, 3 * 56)
+        assert cli("gan sample runs/seven --out s.npy -n 9").exit_code == 0
+        assert np.load("s.npy").shape == (9, 784)
+
+    def test_a_dry_run_writes_nothing(self):
+        result = cli(f"gan train --data ring --steps 100 {self.SMALL} --out runs/x --dry-run")
+        assert result.exit_code == 0, result.output
+        assert "ms a step" in result.stdout
+        assert "GradientPenalty(lam=0.1" in result.stdout.replace("\n", "")
+        assert os.listdir() == []
+
+    def test_lists_and_rates_are_read(self):
+        result = cli("gan train --data ring --loss wgan --lr 0.003 --units 7,9 --latent 5 --steps 1 --out r")
+        assert result.exit_code == 0, result.output
+        config = json.loads(Path("r/config.json").read_text())["config"]
+        assert config["generator"] == {
+            "kind": "MLPGenerator",
+            "widths": [7, 9],
+            "latent": 5,
+            "activation": "relu",
+        }
+        assert config["critic_optimizer"] == config["generator_optimizer"] == {"kind": "RMSprop", "lr": 0.003}
+
+    @pytest.mark.parametrize(
+        ("line", "text"),
+        [
+            ("train", "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER"),
+            ("train --resume r --data ring", "--resume takes data, loss and folder from the run"),
+            ("train --resume r", "r holds no run of `wdist gan train`"),
+            ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
+            ("train --data ring --units a", "--units is 'a'; pass whole numbers, such as 100,100"),
+            ("train --data ring --generator dcgan", "and a point has shape (2,); use MLPGenerator"),
+            ("train --data mnist --classes 11", "there is no class 11"),
+            (
+                "train --data ring --loss wgan-orthonormal --lr 1",
+                "--lr: this loss's critic has a rate of its own",
+            ),
+            (
+                "train --data ring --tensorboard --steps 1",
+                "--tensorboard needs the extra: pip install 'wdist[gan]'",
+            ),
+            ("sample none", "none: there is no such generator"),
+            ("sample none --out s.jpg", "name a .png or a .npy"),
+        ],
+    )
+    def test_refusals(self, line, text, monkeypatch):
+        import sys
+
+        monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+        result = cli(f"gan {line}")
+        assert result.exit_code == 2, result.output
+        assert text in result.stderr
+
+    def test_a_resumed_run_keeps_its_config(self):
+        cli(f"gan train --data ring --steps 3 {self.SMALL} --out r")
+        result = cli("gan train --resume r --n-critic 4")
+        assert result.exit_code == 2
+        assert "n_critic was 1 and is 4" in result.stderr
+
+    def test_runs_are_judged_side_by_side_and_the_better_one_comes_first(self):
+        for name, steps in (("short", 1), ("long", 120)):
+            nets = "--units 32 --batch 32 --n-critic 2 --loss wgan-lp --lr 0.005"
+            result = cli(f"gan train --data ring --steps {steps} {nets} --out {name}")
+            assert result.exit_code == 0, result.output
+        result = cli("gan compare short long --json")
+        assert result.exit_code == 0, result.output
+        found = json.loads(result.stdout)
+        assert found["long"]["debiased"] < 0.8 * found["short"]["debiased"]
+        shown = cli("gan compare short long").stdout
+        assert shown.index("long") < shown.index("short")
+        one = json.loads(cli("gan evaluate long --json").stdout)
+        assert one["long"] == found["long"]
+        cli(f"gan train --data grid --steps 1 {self.SMALL} --out other")
+        refused = cli("gan compare long other")
+        assert refused.exit_code == 2
+        assert "other and long were trained on different data" in refused.stderr

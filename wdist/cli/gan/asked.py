@@ -1,0 +1,76 @@
+"""From the options of `wdist gan train` to a config: nets by name and size, changes of a preset's fields.
+
+What the user did not say stays as the preset, or the run that is resumed, has it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from wdist.critic.nets import MLP
+from wdist.errors import InputError
+from wdist.gan.config import TrainConfig, preset
+from wdist.gan.networks import GENERATORS
+from wdist.gan.sets import Data
+
+__all__ = ["begun_config", "changed", "numbers"]
+
+CRITICS: dict[str, Any] = {"mlp": MLP}
+"""Critic recipes by the names of the command line."""
+
+
+def begun_config(
+    loss: str, data: Data, published: bool, nets: dict[str, Any], changes: dict[str, Any]
+) -> TrainConfig:
+    """A preset with nets and fields of the user's."""
+    return changed(preset(loss, data, published), nets, changes)
+
+
+def changed(config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any]) -> TrainConfig:
+    """A config with what the user said in place of what it had.
+
+    Args:
+        config: What to start from.
+        nets: generator, critic: names or None; units, channels, latent: sizes or None.
+        changes: Fields; None where the user said nothing. `lr` is of both optimisers.
+    """
+    fields = {name: value for name, value in changes.items() if value is not None}
+    lr = fields.pop("lr", None)
+    fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
+    fields["critic"] = _net("critic", CRITICS, config.critic, nets)
+    if lr is not None:
+        for name in ("generator_optimizer", "critic_optimizer"):
+            rule = getattr(config, name)
+            if rule is None:
+                raise InputError(
+                    "--lr: this loss's critic has a rate of its own; drop it, or set it from Python"
+                )
+            fields[name] = dataclasses.replace(rule, lr=lr)
+    return dataclasses.replace(config, **fields)
+
+
+def _net(side: str, known: dict[str, Any], had: Any, nets: dict[str, Any]) -> Any:
+    """The recipe of one side; a size is given to it if it has a field for it."""
+    name = nets[side]
+    if name is not None and name not in known:
+        raise InputError(f"--{side} is {name!r}; choose one of {', '.join(known)}")
+    recipe = had if name is None or isinstance(had, known[name]) else known[name]()
+    fields = {f.name for f in dataclasses.fields(recipe)}
+    sizes = {"widths": nets["units"], "width": nets["channels"], "latent": nets["latent"]}
+    return dataclasses.replace(recipe, **{k: v for k, v in sizes.items() if v is not None and k in fields})
+
+
+def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """Read "100,100".
+
+    Example:
+        >>> numbers("--units", "100,50")
+        (100, 50)
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; pass whole numbers, such as 100,100") from None

@@ -1,0 +1,202 @@
+"""`wdist gan train`: options in, a run folder out, with live progress between.
+
+The options become a config (`asked.py`), the config a run (`wdist.gan.run`); here is only how it is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from wdist.cli.gan.writers import tensorboard_writer
+from wdist.cli.processes import together
+from wdist.cli.terminal import EXIT_CODES, guarded, output, progress
+from wdist.errors import InputError
+
+if TYPE_CHECKING:
+    from wdist.gan.config import TrainConfig
+    from wdist.gan.report import StepReport
+    from wdist.gan.run import Run
+    from wdist.gan.trainer import Trainer
+
+__all__ = ["EXAMPLES", "train"]
+
+EXAMPLES = "\n\n".join(
+    [
+        "[bold]Examples[/bold]",
+        "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
+        "  wdist gan train --resume runs/seven",
+        "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
+        "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
+        EXIT_CODES,
+    ]
+)
+
+DATA, NETS, STEPS, FILES = "Data", "Nets", "Steps", "Files"
+SMOOTH = 0.95
+"""Weight of the past in the number that the progress shows."""
+
+
+def _option(text: str, panel: str, **more: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel=panel, **more)
+
+
+def train(
+    data: Annotated[
+        str | None, _option("mnist, flags, flags64, ring, grid, swiss-roll, or a file or folder.", DATA)
+    ] = None,
+    classes: Annotated[str | None, _option("Only these labels: 7, or 3,5,7.", DATA)] = None,
+    labels: Annotated[str | None, _option("File of the labels, one a row.", DATA, metavar="FILE")] = None,
+    size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
+    on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
+    held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
+    loss: Annotated[
+        str | None, _option("wgan, wgan-gp, wgan-lp, wgan-orthonormal, wgan-spectral, gan, gan-minimax.", STEPS)
+    ] = None,
+    published: Annotated[
+        bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
+    ] = False,
+    generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
+    critic: Annotated[str | None, _option("mlp.", NETS)] = None,
+    units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
+    channels: Annotated[int | None, _option("Width of a convolutional net.", NETS)] = None,
+    latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
+    steps: Annotated[int | None, _option("Steps of the generator.", STEPS)] = None,
+    batch: Annotated[int | None, _option("Points of each side a step.", STEPS)] = None,
+    n_critic: Annotated[int | None, _option("Critic steps for one of the generator.", STEPS)] = None,
+    critic_warmup: Annotated[int | None, _option("Critic steps before the first one.", STEPS)] = None,
+    lr: Annotated[float | None, _option("Learning rate of both.", STEPS)] = None,
+    schedule: Annotated[str | None, _option("constant, linear, cosine.", STEPS)] = None,
+    ema: Annotated[float | None, _option("Weight of the past in the averaged generator.", STEPS)] = None,
+    dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
+    device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
+    seed: Annotated[int, _option("The same seed gives the same run.", STEPS)] = 0,
+    out: Annotated[Path | None, _option("Folder of the run.", FILES)] = None,
+    resume: Annotated[Path | None, _option("Go on with the run in this folder.", FILES, metavar="FOLDER")] = None,
+    checkpoint_every: Annotated[int, _option("Steps from one checkpoint to the next.", FILES)] = 500,
+    sample_every: Annotated[int, _option("Steps from one sheet of samples to the next.", FILES)] = 500,
+    log_every: Annotated[int, _option("Steps from one line of the log to the next.", FILES)] = 10,
+    tensorboard: Annotated[bool, _option("Write TensorBoard events too.", FILES)] = False,
+    dry_run: Annotated[bool, _option("Say what would be trained and how long; write nothing.", FILES)] = False,
+) -> None:  # fmt: skip
+    """Train a generator; its curve is in the data's units. Ctrl-C saves, and --resume goes on to the bit."""
+    with guarded(), together("critic", device) as (ranks, device):
+        _check_folders(out, resume, data, loss)
+        with progress("importing"):
+            from wdist.cli.gan.asked import begun_config, changed, numbers
+            from wdist.gan import run as runs
+            from wdist.gan.folder import RunFolder
+            from wdist.gan.recipes import rebuilt
+            from wdist.gan.sets import Data
+            from wdist.gan.trainer import Trainer
+        nets = {
+            "generator": generator, "critic": critic, "units": numbers("--units", units), "channels": channels,
+            "latent": latent,
+        }  # fmt: skip
+        changes = {
+            "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
+            "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+        }  # fmt: skip
+        pace = runs.Pace(log_every, sample_every, checkpoint_every)
+        with progress("reading the data"):
+            if resume is not None:
+                folder = RunFolder(resume)
+                config = changed(rebuilt(folder.read_config()["config"]), nets, changes)
+                run = runs.resume(folder, config, pace, ranks=ranks)
+            else:
+                wanted = tuple(classes.split(",")) if classes else ()
+                source = Data(str(data), wanted, labels, size, on_bad, held_out)
+                config = begun_config(loss or "wgan-gp", source, published, nets, changes)
+                if dry_run:
+                    _describe(Trainer(config, seed))
+                    return
+                folder = RunFolder(out or Path("runs") / str(data))
+                run = runs.begin(folder, config, seed, pace, ranks=ranks)
+        _show(run, tensorboard and ranks.first)
+
+
+def _check_folders(out: Path | None, resume: Path | None, data: str | None, loss: str | None) -> None:
+    if resume is None and data is None:
+        raise InputError(
+            "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER to go on with one"
+        )
+    if resume is not None and (out is not None or data is not None or loss is not None):
+        raise InputError("--resume takes data, loss and folder from the run; drop --data, --loss and --out")
+
+
+def _show(run: Run, tensorboard: bool) -> None:
+    """Train under a live bar, or with a line now and then where no person is looking."""
+    console = Console(stderr=True, markup=False)
+    run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
+    for text in run.told:
+        run.tell(text)
+    name = run.trainer.config.loss.quantity
+    console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    shown, last = None, None
+    with tensorboard_writer(run.folder.path, tensorboard) as writers:
+        bar = Progress(
+            *columns,
+            speed_estimate_period=60,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        with bar:
+            task = bar.add_task(name, total=run.steps, completed=run.trainer.step)
+            for last in run.train(writers):
+                shown = last.critic if shown is None else SMOOTH * shown + (1 - SMOOTH) * last.critic
+                bar.update(task, completed=last.step, description=f"{name} {shown:.4g}{_held(last)}")
+                if not console.is_terminal and last.step % max(1, run.steps // 10) == 0:
+                    console.print(
+                        f"step {last.step}/{run.steps}: {name} {shown:.4g}, {last.seconds:.0f} s",
+                        soft_wrap=True,
+                    )
+    if not run.trainer.ranks.first:
+        return
+    if shown is not None and last is not None:
+        output().print(f"{name} by the critic {shown:.4g} (smoothed) after {last.step} steps", soft_wrap=True)
+    output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
+
+
+def _held(report: StepReport) -> str:
+    return "" if report.held is None else f" (held out {report.held:.4g})"
+
+
+def _summary(trainer: Trainer) -> str:
+    """What is trained, in a line."""
+    config: TrainConfig = trainer.config
+    sizes = [sum(p.numel() for p in net.parameters()) for net in (trainer.net, trainer.critic.net)]
+    train: Any = trainer.parts.train
+    many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
+    return (
+        f"{many} of shape {trainer.form.shape}; generator {sizes[0]:,} and critic {sizes[1]:,} weights; "
+        f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
+    )
+
+
+def _describe(trainer: Trainer) -> None:
+    """What would be trained, and how long it would take by a few steps."""
+    taken = list(_timed(trainer, 12))[2:]
+    each = sum(taken) / len(taken)
+    output().print(_summary(trainer), soft_wrap=True)
+    output().print(repr(trainer.config), soft_wrap=True)
+    output().print(
+        f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"
+    )
+
+
+def _timed(trainer: Trainer, n: int) -> Iterator[float]:
+    start = time.perf_counter()
+    for _ in trainer.steps(n):
+        yield time.perf_counter() - start
+        start = time.perf_counter()

@@ -1,0 +1,38 @@
+"""WGANs whose curve is in the data's units: training, and judging what was trained."""
+
+from wdist.gan.config import PRESETS, GANConfig, TrainConfig, WGANConfig, preset
+from wdist.gan.generator import Generator, load
+from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wasserstein
+from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
+from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
+from wdist.gan.report import Hook, StepReport
+from wdist.gan.sets import Data, opened
+from wdist.gan.trainer import Trainer
+
+__all__ = [
+    "LOSSES",
+    "PRESETS",
+    "Adam",
+    "DCGANGenerator",
+    "Data",
+    "Free",
+    "GANConfig",
+    "Generator",
+    "GeneratorNet",
+    "Hook",
+    "Loss",
+    "MLPGenerator",
+    "Minimax",
+    "NonSaturating",
+    "OptimizerRule",
+    "RMSprop",
+    "ResidualGenerator",
+    "StepReport",
+    "TrainConfig",
+    "Trainer",
+    "WGANConfig",
+    "Wasserstein",
+    "load",
+    "opened",
+    "preset",
+]

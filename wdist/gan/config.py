@@ -1,0 +1,170 @@
+"""What a training run is made of: two frozen configs, and the presets that fill them.
+
+`WGANConfig` and `GANConfig` share all fields but those of the game itself. `preset` gives each game as it was
+published and as it was measured to work for small nets in minutes on a CPU; a config of one's own starts from one
+with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from wdist.critic.constraint import Constraint
+from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
+from wdist.critic.nets import MLP, Net
+from wdist.errors import InputError
+from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
+from wdist.gan.networks import GeneratorNet, MLPGenerator
+from wdist.gan.optimizers import SCHEDULES, Adam, OptimizerRule, RMSprop
+from wdist.gan.sets import Data
+from wdist.gan.toys import TOYS
+from wdist.options import check_whole
+
+__all__ = ["PRESETS", "GANConfig", "TrainConfig", "WGANConfig", "preset"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What both games share.
+
+    Attributes:
+        data: A `Data` recipe, a bundled set's name, or anything that `opened` takes.
+        generator: Recipe of the generator.
+        critic: Recipe of the critic.
+        constraint: What holds the critic's slope: any of `wdist.critic`, or `Free()`.
+        batch: Points of each side a step.
+        n_critic: Critic steps for one of the generator.
+        critic_warmup: Critic steps before the first of the generator.
+        penalty_warmup: Critic steps over which the price of slopes below one rises to the full; asked at once, it may
+            hold the critic the wrong way round (see `GradientPenalty.penalty`).
+        generator_optimizer: Recipe.
+        critic_optimizer: Recipe; None for the constraint's own.
+        schedule: How both rates go over `steps`: one of `SCHEDULES`.
+        steps: Generator steps of the whole run, for the schedule.
+        ema: Weight of the past in the moving average of the generator's weights, which is then drawn from; 0 for none.
+        held_every: Generator steps from one look of the critic at held-out points to the next; 0 for none.
+        dtype: "float32" or "float64".
+        device: Where to train.
+    """
+
+    data: Any
+    generator: GeneratorNet = MLPGenerator()
+    critic: Net = MLP((100, 100))
+    constraint: Constraint = GradientPenalty()
+    batch: int = 64
+    n_critic: int = 5
+    critic_warmup: int = 0
+    penalty_warmup: int = 0
+    generator_optimizer: OptimizerRule = Adam()
+    critic_optimizer: OptimizerRule | None = Adam()
+    schedule: str = "constant"
+    steps: int = 2000
+    ema: float = 0.0
+    held_every: int = 50
+    dtype: str = "float32"
+    device: str = "cpu"
+
+    loss: ClassVar[Loss]
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "n_critic", "steps"):
+            check_whole(name, getattr(self, name))
+        for name in ("critic_warmup", "penalty_warmup", "held_every"):
+            check_whole(name, getattr(self, name), 0)
+        if not 0 <= self.ema < 1:
+            raise InputError(f"ema is {self.ema!r}; pass 0 for none, or a weight of the past such as 0.999")
+        for name, known in (("schedule", SCHEDULES), ("dtype", DTYPES)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The dtype itself."""
+        return DTYPES[self.dtype]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WGANConfig(TrainConfig):
+    """A Wasserstein GAN; without options, the gradient penalty as published (Gulrajani et al. 2017, Algorithm 1)."""
+
+    loss = Wasserstein()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANConfig(TrainConfig):
+    """A standard GAN (Goodfellow et al. 2014), its discriminator free unless a constraint is put on it.
+
+    Attributes:
+        loss: `NonSaturating()` or `Minimax()`.
+    """
+
+    loss: Loss = NonSaturating()  # type: ignore[misc]
+    constraint: Constraint = Free()
+    n_critic: int = 1
+    generator_optimizer: OptimizerRule = Adam(2e-4, (0.5, 0.999))
+    critic_optimizer: OptimizerRule | None = Adam(2e-4, (0.5, 0.999))
+
+
+def _fast(lr: float) -> dict[str, Any]:
+    return {"generator_optimizer": Adam(lr, (0.5, 0.9)), "critic_optimizer": Adam(lr, (0.5, 0.9))}
+
+
+def _clip(lr: float) -> dict[str, Any]:
+    return {"generator_optimizer": RMSprop(lr), "critic_optimizer": RMSprop(lr)}
+
+
+PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
+    "wgan": lambda toy, published: WGANConfig(
+        data=None, constraint=Clip(0.1 if toy and not published else 0.01), **_clip(5e-5 if published else 5e-4)
+    ),
+    "wgan-gp": lambda toy, published: WGANConfig(
+        data=None,
+        constraint=GradientPenalty(0.1 if toy and not published else 10.0),
+        **({} if published else {**_fast(1e-3), "penalty_warmup": 250}),
+    ),
+    "wgan-lp": lambda toy, published: WGANConfig(
+        data=None, constraint=GradientPenalty(10.0, two_sided=False), **({} if published else _fast(1e-3))
+    ),
+    "wgan-orthonormal": lambda toy, published: WGANConfig(
+        data=None, critic=MLP((100, 100), "abs"), constraint=Orthonormal(), generator_optimizer=Adam(1e-3, (0.5, 0.9)),
+        critic_optimizer=None,
+    ),
+    "wgan-spectral": lambda toy, published: WGANConfig(data=None, constraint=Spectral(), **_fast(1e-3)),
+    "gan": lambda toy, published: GANConfig(
+        data=None, **({} if published else {**_fast(1e-3), "n_critic": 1})
+    ),
+    "gan-minimax": lambda toy, published: GANConfig(data=None, loss=Minimax()),
+}  # fmt: skip
+"""Games by name; each takes whether the data are a toy in the plane, and whether to be as published."""
+
+
+def preset(loss: str, data: Any, published: bool = False, **changes: Any) -> TrainConfig:
+    """Give a config by the name of its game.
+
+    Args:
+        loss: One of `PRESETS`.
+        data: What `TrainConfig.data` takes.
+        published: As the paper has it; else with the rates measured for small nets, which learn ten times as fast.
+        **changes: Fields to be set otherwise.
+
+    Raises:
+        InputError: for another name or field.
+
+    Example:
+        >>> preset("wgan", "mnist", published=True).constraint, preset("wgan", "mnist").critic_optimizer
+        (Clip(c=0.01), RMSprop(lr=0.0005))
+    """
+    if loss not in PRESETS:
+        raise InputError(f"loss is {loss!r}; choose one of {', '.join(PRESETS)}")
+    name = data.name if isinstance(data, Data) else data
+    config = PRESETS[loss](isinstance(name, str) and name in TOYS, published)
+    if unknown := set(changes) - {f.name for f in dataclasses.fields(config)}:
+        raise InputError(f"{type(config).__name__} has no field {', '.join(sorted(unknown))}")
+    return dataclasses.replace(config, data=data, **changes)

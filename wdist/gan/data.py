@@ -1,0 +1,243 @@
+"""Real data as a trainer reads it: rows by number, an endless order in which they come, and the unit of the nets.
+
+`Rows` holds a finite set, images as uint8; `Feed` hands out batches of it, epoch after epoch in orders that follow from
+a key and a position alone, so that two whole numbers say where a run stands. A law that draws has a feed of its own.
+Nets work in standard units, into which `Scale` turns points on the device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wdist.critic.potential import Scaling
+from wdist.errors import InputError
+from wdist.gan.indexed import Indexed
+from wdist.rng import Rng
+from wdist.sources import Source
+
+__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed"]
+
+LOOK = 4096
+"""Rows from which the scale of points is taken."""
+CHECKED = 64
+"""Rows that a fingerprint reads."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a generator has to make.
+
+    Attributes:
+        shape: Of one point: (H, W) or (H, W, C) of an image, (d,) else.
+        bounded: Whether every coordinate is a level between −1 and 1 in standard units, as of an image.
+        classes: How many classes there are to choose from; 0 where nothing is conditional.
+    """
+
+    shape: tuple[int, ...]
+    bounded: bool = False
+    classes: int = 0
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of a point."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """x -> (x − shift) / scale and back: standard units, in which nets work, from the data's.
+
+    One scale for all coordinates, so that a distance in the data's unit is `scale` times that in standard units.
+    """
+
+    shift: float | Tensor
+    scale: float
+
+    def standard(self, x: Tensor) -> Tensor:
+        """Points (n, d) in the data's unit to standard ones."""
+        return (x - self.shift) / self.scale
+
+    def data(self, x: Tensor) -> Tensor:
+        """Points (n, d) in standard units to the data's."""
+        return x * self.scale + self.shift
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Scale:
+        """The same, ready for points there."""
+        shift = self.shift
+        return Scale(shift.to(device, dtype) if isinstance(shift, Tensor) else shift, self.scale)
+
+
+LEVELS = Scale(0.5, 0.5)
+"""Images: levels in [0, 1] to [−1, 1]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A finite set of real points; a Source that draws them with replacement.
+
+    Attributes:
+        rows: Where they lie: a tensor (n, d), uint8 for images, or what reads them from disk.
+        shape: Of one point, before it was flattened.
+        labels: Class of each row, (n,) int64, places in `names`; None where there are none.
+        names: What the classes are called.
+        about: Where the rows come from, in words.
+    """
+
+    rows: Tensor | Indexed
+    shape: tuple[int, ...]
+    labels: Tensor | None = None
+    names: tuple[str, ...] = ()
+    about: str = "points"
+
+    def __post_init__(self) -> None:
+        if len(self.rows) < 2:
+            raise InputError(
+                f"{self.about}: {len(self.rows)} point(s); a generator of a law needs at least two to learn from"
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of a point."""
+        return int(np.prod(self.shape))
+
+    @property
+    def images(self) -> bool:
+        """Whether the rows are levels 0 to 255."""
+        return self.rows.dtype == torch.uint8
+
+    def at(self, index: Tensor) -> Tensor:
+        """Rows by their numbers, as they lie: (k, d)."""
+        return self.rows[index] if isinstance(self.rows, Tensor) else self.rows.read(index)
+
+    def points(self, index: Tensor | None = None) -> Tensor:
+        """Rows in the data's unit, levels divided by 255: (k, d), float32 (float64 if the rows are)."""
+        rows = self.at(torch.arange(len(self)) if index is None else index)
+        return rows.float() / 255 if rows.dtype == torch.uint8 else rows
+
+    def draw(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw `n` rows with replacement, shape (n, dim), in the data's unit."""
+        return self.points(torch.randint(len(self), (n,), generator=rng, device=rng.device).cpu())
+
+    def part(self, index: Tensor) -> Rows:
+        """The rows with these numbers, as a set of their own."""
+        labels = None if self.labels is None else self.labels[index]
+        rows = self.rows[index] if isinstance(self.rows, Tensor) else self.rows.part(index)
+        return Rows(rows, self.shape, labels, self.names, self.about)
+
+    def fingerprint(self) -> str:
+        """What tells this set from another, from its size and a few of its rows."""
+        few = torch.linspace(0, len(self) - 1, min(CHECKED, len(self))).long()
+        content = self.at(few).contiguous().numpy().tobytes()
+        return hashlib.blake2b(repr((len(self), self.shape)).encode() + content, digest_size=8).hexdigest()
+
+
+def scale_of(data: Rows | Source) -> Scale:
+    """Standard units of a set or a law: [−1, 1] for images, unit variance otherwise; see `Scaling.of`."""
+    if isinstance(data, Rows) and data.images:
+        return LEVELS
+    rng = torch.Generator().manual_seed(0)  # so that every run over these data has the same units
+    look = data.points(torch.randperm(len(data), generator=rng)[:LOOK]) if isinstance(data, Rows) else None
+    seen = Scaling.of(*[data.draw(LOOK, rng) if look is None else look] * 2)
+    return Scale(seen.shift, seen.scale)
+
+
+Batch = tuple[Tensor, "Tensor | None"]
+"""Points (n, d) in standard units, and their classes (n,) or None."""
+
+
+class Feed(ABC):
+    """Endless real batches, in standard units, on the device; its whole state is plain."""
+
+    @abstractmethod
+    def take(self, n: int) -> Batch:
+        """The next `n` points."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything to go on from."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+
+
+class OrderedFeed(Feed):
+    """Rows in one random order an epoch."""
+
+    def __init__(
+        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype
+    ) -> None:
+        self.data, self.key, self.position = data, key, 0
+        self.scale, self.dtype, self.device = scale.to(device, dtype), dtype, torch.device(device)
+        self.rows = data.rows.to(device) if isinstance(data.rows, Tensor) else data.rows
+        self.labels = None if data.labels is None else data.labels.to(device)
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+
+    def take(self, n: int) -> Batch:
+        """The next `n` rows."""
+        index = self.order(self.position, n)
+        self.position += n
+        here = index.to(self.device)
+        rows = self.rows[here] if isinstance(self.rows, Tensor) else self.rows.read(index).to(self.device)
+        x = rows.to(self.dtype)  # (n, d)
+        x = x.div_(127.5).sub_(1) if rows.dtype == torch.uint8 else self.scale.standard(x)
+        return x, None if self.labels is None else self.labels[here]
+
+    def order(self, start: int, n: int) -> Tensor:
+        """Row numbers at places start … start + n − 1 of the endless order, (n,)."""
+        parts: list[Tensor] = []
+        while n > 0:
+            epoch, place = divmod(start, len(self.data))
+            if epoch != self._epoch:
+                shuffled = np.random.default_rng([self.key, epoch]).permutation(len(self.data))
+                self._epoch, self._order = epoch, torch.from_numpy(shuffled)
+            parts.append(self._order[place : place + n])
+            start, n = start + len(parts[-1]), n - len(parts[-1])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def state(self) -> dict[str, Any]:
+        """Key of the orders and the place."""
+        return {"key": self.key, "position": self.position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.key, self.position, self._epoch = state["key"], state["position"], -1
+
+
+class LawFeed(Feed):
+    """Independent draws of a law."""
+
+    def __init__(
+        self, law: Source, scale: Scale, rng: torch.Generator, device: torch.device | str, dtype: torch.dtype
+    ) -> None:
+        self.law, self.rng, self.dtype, self.device = law, rng, dtype, device
+        self.scale = scale.to(device, dtype)
+
+    def take(self, n: int) -> Batch:
+        """`n` draws."""
+        return self.scale.standard(self.law.draw(n, self.rng).to(self.device, self.dtype)), None
+
+    def state(self) -> dict[str, Any]:
+        """State of the generator that the law draws from."""
+        return {"rng": self.rng.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.rng.set_state(state["rng"])
+
+
+def feed(data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype) -> Feed:
+    """Make the feed of a set or a law."""
+    if isinstance(data, Rows):
+        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype)
+    return LawFeed(data, scale, rng.torch(), device, dtype)

@@ -1,0 +1,167 @@
+"""One look at a generator that knows nothing of its training.
+
+`Evaluator` keeps what does not change over a run (real points that training never saw, the distance between their
+halves, their supports and classes); a call draws as many generated points, from the same latents each time, so that a
+curve shows the training and not the draw, and puts the two side by side in an `Evaluation`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wdist.costs import pair_distances
+from wdist.critic.cones import kmeans
+from wdist.errors import InputError
+from wdist.gan.coverage import Support, collapse, coverage, diversity
+from wdist.gan.distance import Halves
+from wdist.gan.evaluation import Evaluation
+from wdist.gan.features import Classifier, Seen
+from wdist.measures import as_samples
+from wdist.methods import Critic
+from wdist.options import check_whole
+from wdist.question import ask
+from wdist.rng import as_rng
+from wdist.sources import Source, as_source
+
+__all__ = ["Evaluator"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Judges generators by the same real points, in the same way.
+
+    Attributes:
+        real: Points (n, d) that training never saw, array-like, in the unit of the generator's draws.
+        labels: Class of each real point, (n,); a generated one is taken to be of the class of its nearest real one.
+        classifier: Points (n, d) -> logits (n, k), see `features.Classifier`; it then says the classes of both sides.
+        critic: Fitted from scratch at each call, such as `wdist.Critic()`, which takes seconds; None for none.
+        most: Points a side of each exact W1 at the most; half the real points serve at the most.
+        clusters: How many to find among the real points where neither labels nor a classifier tell classes.
+        k: Which neighbour reaches as far as a ball of precision and recall.
+        seed: Of the latents, of the halving, and of the critic.
+
+    Raises:
+        InputError: if there are too few real points, or labels that do not fit them.
+
+    Example:
+        >>> from wdist.truth.laws import standard_gaussian
+        >>> law = standard_gaussian(2)
+        >>> judge = Evaluator(law.draw(400, torch.Generator().manual_seed(1)), clusters=4)
+        >>> found = judge(law)
+        >>> abs(found.distance.value) < 0.05, found.collapse
+        (True, '')
+    """
+
+    real: Any
+    labels: Any = None
+    classifier: Classifier | None = None
+    critic: Critic | None = None
+    most: int = 1000
+    clusters: int = 10
+    k: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("most", "clusters", "k"):
+            check_whole(name, getattr(self, name))
+        object.__setattr__(self, "real", as_samples(self.real, name="real"))
+        if not self.real.uniform:
+            raise InputError(
+                "real has uneven weights; evaluation is by points of equal weight: draw some by them"
+            )
+        if len(self.real) < 2 * (self.k + 1):
+            raise InputError(
+                f"real has {len(self.real)} points; halves with k={self.k} need {2 * (self.k + 1)}"
+            )
+        if self.labels is not None and self.classifier is not None:
+            raise InputError("labels and a classifier both tell classes; pass one of them")
+        if self.labels is not None and np.shape(self.labels) != (len(self.real),):
+            raise InputError(
+                f"labels has shape {np.shape(self.labels)} for {len(self.real)} real points; pass ({len(self.real)},)"
+            )
+        if self.critic is not None and not isinstance(self.critic, Critic):
+            raise InputError(f"critic is {self.critic!r}; pass wdist.Critic(...), or None")
+
+    def __call__(self, generator: Source) -> Evaluation:
+        """Draw from the generator and judge it.
+
+        Raises:
+            InputError: if it draws what is not finite, or points of another space than the real ones.
+        """
+        began, rng, real = time.perf_counter(), as_rng(self.seed), self._halves
+        n = len(real.first)
+        source = as_source(generator, "generator", rng.spawn())
+        if source.dim != self.real.dim:
+            raise InputError(
+                f"the generator draws points of {source.dim} coordinates and real has {self.real.dim}; "
+                "give both in one space"
+            )
+        drawn = Halves.of(source.draw(2 * n, rng.torch()).to(real.first), n)
+        distance = drawn.against(real)
+        seen = None if self.classifier is None else Seen.by(self.classifier, drawn.first, self.k)
+        lengths = pair_distances(drawn.first[distance.plan.rows], real.first[distance.plan.cols])
+        filled = coverage(distance.plan, lengths, self._classes(drawn.first, seen), self._target, self._names)
+        neighbours = Support.of(drawn.first, self.k).against(self._support)
+        variety = diversity(drawn.first, drawn.second, real.first, real.second)
+        features = None if seen is None or self._seen is None else seen.against(*self._seen)
+        critic = None
+        if self.critic is not None:
+            critic = self.critic.estimate(ask(generator, self.real, rng=rng.spawn()), rng.spawn())
+        return Evaluation(
+            distance, filled, neighbours, variety, features, critic, collapse(filled, neighbours, variety),
+            time.perf_counter() - began,
+        )  # fmt: skip
+
+    @cached_property
+    def _halves(self) -> Halves:
+        """Two disjoint samples of the real points, in random order."""
+        order = as_rng(self.seed).numpy.permutation(len(self.real))
+        return Halves.of(self.real.points[torch.as_tensor(order)], min(len(order) // 2, self.most))
+
+    @cached_property
+    def _support(self) -> Support:
+        return Support.of(self._halves.first, self.k)
+
+    @cached_property
+    def _seen(self) -> tuple[Seen, Seen] | None:
+        """Both halves in the classifier's eyes."""
+        if self.classifier is None:
+            return None
+        halves = self._halves
+        return Seen.by(self.classifier, halves.first, self.k), Seen.by(self.classifier, halves.second, self.k)
+
+    @cached_property
+    def _anchors(self) -> tuple[Tensor, Tensor]:
+        """Points (a, d) and classes (a,), the nearest of which tells a point's class: labelled points, or centres."""
+        points = self.real.points
+        if self.labels is not None:
+            return points, torch.as_tensor(np.unique(np.asarray(self.labels), return_inverse=True)[1])
+        centres = kmeans(points, min(self.clusters, len(points)), as_rng(self.seed).torch())
+        return centres, torch.arange(len(centres))
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        if self._seen is not None:
+            return tuple(str(code) for code in range(self._seen[0].probabilities.shape[1]))
+        if self.labels is not None:
+            return tuple(str(label) for label in np.unique(np.asarray(self.labels)))
+        return tuple(f"cluster {code}" for code in range(len(self._anchors[0])))
+
+    @cached_property
+    def _target(self) -> Tensor:
+        """Class of each point of the first real half."""
+        return self._classes(self._halves.first, None if self._seen is None else self._seen[0])
+
+    def _classes(self, x: Tensor, seen: Seen | None) -> Tensor:
+        """Classes of points x (n, d): (n,)."""
+        if seen is not None:
+            return seen.classes
+        anchors, codes = self._anchors
+        return codes.to(x.device)[torch.cdist(x, anchors).argmin(dim=1)]

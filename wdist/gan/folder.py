@@ -1,0 +1,169 @@
+"""A run's folder: which files lie where, and that only one process at a time writes there.
+
+config.json says what is trained, environment.json on what, log.jsonl what happened, checkpoints/ where to go on from,
+samples/ what it looks like, generator.safetensors what came of it, curve.png how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wdist.errors import InputError
+from wdist.gan.generator import Generator, load
+from wdist.gan.state import Checkpoints
+
+__all__ = ["RunFolder", "environment", "generator_in"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run lives.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What is trained."""
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line: reports and events."""
+        return self.path / "log.jsonl"
+
+    @property
+    def generator(self) -> Path:
+        """What came of it."""
+        return self.path / "generator.safetensors"
+
+    @property
+    def curve(self) -> Path:
+        """How."""
+        return self.path / "curve.png"
+
+    @property
+    def samples(self) -> Path:
+        """What it looks like."""
+        return self.path / "samples"
+
+    def checkpoints(self, keep: int = 2) -> Checkpoints:
+        """Where to go on from."""
+        return Checkpoints(self.path / "checkpoints", keep)
+
+    def make(self) -> None:
+        """Make the folder and its subfolders.
+
+        Raises:
+            InputError: if that cannot be done, or nothing can be written there.
+        """
+        try:
+            for folder in (self.path, self.samples, self.path / "checkpoints"):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".probe"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written to ({error.strerror}); choose another folder"
+            ) from None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends.
+
+        Raises:
+            InputError: if another process holds it.
+        """
+        import fcntl
+
+        with (self.path / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.seek(0)
+                raise InputError(
+                    f"{self.path} is in use by process {lock.read().strip()}; wait for it, or write elsewhere"
+                ) from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+    def write(self, path: Path, content: Json) -> None:
+        """Write a JSON file, whole or not at all."""
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written ({error.strerror}); make room, or choose another folder"
+            ) from None
+
+    def read_config(self) -> Json:
+        """What config.json says.
+
+        Raises:
+            InputError: if there is no run in the folder.
+        """
+        try:
+            found: Json = json.loads(self.config.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path} holds no run of `wdist gan train` ({error})") from None
+        return found
+
+    def rows(self) -> list[Json]:
+        """The log, a line that was cut off left out."""
+        rows: list[Json] = []
+        with contextlib.suppress(OSError):
+            for line in self.log.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError):
+                    rows.append(json.loads(line))
+        return rows
+
+    def rewind(self, step: int) -> None:
+        """Take from the log what came after a step, as it will come again."""
+        kept = [row for row in self.rows() if row.get("step", 0) <= step]
+        part = self.log.with_name(".log.jsonl.part")
+        part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        part.replace(self.log)
+
+
+def environment() -> Json:
+    """What a run is made on."""
+    import wdist.gan
+
+    return {
+        "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+        "platform": platform.platform(), "cores": os.cpu_count(), "threads": torch.get_num_threads(),
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None, "package": wdist.gan.__name__,
+    }  # fmt: skip
+
+
+def generator_in(path: Path) -> Generator:
+    """The generator of a run's folder, or of a file.
+
+    Raises:
+        InputError: if there is none yet.
+    """
+    file = RunFolder(path).generator if path.is_dir() else path
+    if not file.exists():
+        hint = f"; finish the run: wdist gan train --resume {path}" if RunFolder(path).config.exists() else ""
+        raise InputError(f"{file}: there is no such generator{hint}")
+    return load(file)

@@ -1,0 +1,122 @@
+"""A generator network pushed through noise: a Source in the data's unit, which can be saved and loaded.
+
+Latents are drawn on the caller's generator, mapped without gradients in evaluation mode, and turned from standard
+units into the data's; so `wdist.estimate(real, generator)` measures it as it would any law.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from wdist.errors import InputError
+from wdist.gan.data import Form, Scale
+from wdist.gan.networks import GeneratorNet
+from wdist.gan.recipes import described, rebuilt
+from wdist.gan.tensors import read_tree, write_tree
+
+__all__ = ["Generator", "load"]
+
+ROWS = 4096
+"""Points that are made at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """The law of g(z), z standard Gaussian.
+
+    Attributes:
+        net: The network (n, latent + classes) -> (n, d), in standard units.
+        recipe: What it was built from.
+        form: What it makes.
+        scale: From standard units to the data's.
+        names: What its classes are called; () if it is not conditional.
+    """
+
+    net: nn.Module
+    recipe: GeneratorNet
+    form: Form
+    scale: Scale
+    names: tuple[str, ...] = ()
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates of a point."""
+        return self.form.dim
+
+    def draw(self, n: int, rng: torch.Generator, label: int | str | None = None) -> Tensor:
+        """Draw `n` points, shape (n, dim), in the data's unit, on the network's device.
+
+        Args:
+            n: How many.
+            rng: Where the latents come from.
+            label: Of which class, by name or number; None for all alike.
+
+        Raises:
+            InputError: for a class that there is not.
+        """
+        first = next(self.net.parameters())
+        z = torch.randn(n, self.recipe.latent, generator=rng, device=rng.device, dtype=first.dtype)
+        classes = self._classes(n, rng, label)
+        scale = self.scale.to(first.device, first.dtype)
+        was = self.net.training
+        self.net.eval()
+        with torch.no_grad():
+            parts = torch.split(latent(z, classes, self.form).to(first.device), ROWS)
+            x = torch.cat([scale.data(self.net(part)) for part in parts])
+        self.net.train(was)
+        return x
+
+    def images(self, n: int, rng: torch.Generator, label: int | str | None = None) -> Tensor:
+        """Draw `n` images, shape (n, H, W) or (n, H, W, C), uint8."""
+        levels = self.draw(n, rng, label).reshape(n, *self.form.shape)
+        return levels.mul(255).round().clamp(0, 255).byte()
+
+    def save(self, path: str | Path) -> None:
+        """Write network, form and units to one file (safetensors), from which `load` gives the same law, to the bit."""
+        about = {"recipe": described(self.recipe), "form": described(self.form), "names": list(self.names)}
+        dtype = str(next(self.net.parameters()).dtype).removeprefix("torch.")
+        tree = {
+            "kind": "generator", "about": json.dumps(about), "dtype": dtype, "net": dict(self.net.state_dict()),
+            "shift": self.scale.shift, "scale": self.scale.scale,
+        }  # fmt: skip
+        write_tree(Path(path), tree)
+
+    def _classes(self, n: int, rng: torch.Generator, label: int | str | None) -> Tensor | None:
+        k = self.form.classes
+        if label is None:
+            return torch.randint(k, (n,), generator=rng, device=rng.device) if k else None
+        known = self.names or tuple(str(c) for c in range(k))
+        if not k or str(label) not in known:
+            there = f"its classes are {', '.join(known)}" if k else "it was not trained by class"
+            raise InputError(f"label is {label!r}; this generator cannot make it: {there}")
+        return torch.full((n,), known.index(str(label)), device=rng.device)
+
+
+def latent(z: Tensor, classes: Tensor | None, form: Form) -> Tensor:
+    """What a network takes: latents (n, k), with the class written out behind where there are classes."""
+    return z if classes is None else torch.cat([z, one_hot(classes, form.classes).to(z.dtype)], dim=1)
+
+
+def load(path: str | Path) -> Generator:
+    """Read what `Generator.save` wrote.
+
+    Raises:
+        InputError: if the file is not such a one.
+    """
+    tree: dict[str, Any] = read_tree(Path(path))
+    if tree.get("kind") != "generator":
+        raise InputError(
+            f"{path} holds no generator; those are written by Generator.save and `wdist gan train`"
+        )
+    about = json.loads(tree["about"])
+    recipe, form = rebuilt(about["recipe"]), rebuilt(about["form"])
+    net = recipe.build(form, torch.Generator().manual_seed(0), getattr(torch, tree["dtype"]))
+    net.load_state_dict(tree["net"])
+    return Generator(net, recipe, form, Scale(tree["shift"], tree["scale"]), tuple(about["names"]))

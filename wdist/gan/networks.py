@@ -1,0 +1,190 @@
+"""Generator networks: maps of a latent to a point in standard units, each described by a small frozen recipe.
+
+`build` makes the module (n, latent) -> (n, d) for points of a given form, with weights from the generator of random
+numbers given. Sizes are fields; depth follows from the image's size. Critics are `wdist.critic` recipes.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wdist.errors import InputError
+from wdist.gan.data import Form
+from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
+from wdist.options import check_whole
+
+__all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator"]
+
+NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "none": nn.Identity}
+LEAST, MOST = 8, 128
+"""Sides in pixels that a convolutional generator is made for."""
+
+
+class GeneratorNet(ABC):
+    """Recipe of a generator network.
+
+    Attributes:
+        latent: Coordinates of the standard Gaussian that it maps.
+    """
+
+    latent: int
+
+    @abstractmethod
+    def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
+        """Build a module (n, latent + classes) -> (n, d), bounded by tanh where the form is.
+
+        Raises:
+            InputError: if it cannot make points of this form.
+        """
+
+
+@dataclass(frozen=True)
+class MLPGenerator(GeneratorNet):
+    """Fully connected: 2 × 100 as the project began with, or (512,) * 4 as in the literature.
+
+    Attributes:
+        widths: Units of each hidden layer.
+        latent: Coordinates of the latent.
+        activation: One of `ACTIVATIONS`.
+    """
+
+    widths: tuple[int, ...] = (100, 100)
+    latent: int = 64
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        check_whole("latent", self.latent)
+        object.__setattr__(self, "widths", tuple(self.widths))
+        if not self.widths or any(type(w) is not int or w < 1 for w in self.widths):
+            raise InputError(
+                f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
+            )
+        if self.activation not in ACTIVATIONS:
+            raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+
+    def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
+        """Build it with weights uniform in ±1/sqrt(fan-in)."""
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths, form.dim)):
+            layers += [linear(fan_in, fan_out, rng, dtype), ACTIVATIONS[self.activation]()]
+        layers[-1:] = [nn.Tanh()] if form.bounded else []
+        return nn.Sequential(*layers)
+
+
+@dataclass(frozen=True)
+class DCGANGenerator(GeneratorNet):
+    """Transposed convolutions that double the side until the image is made (Radford, Metz and Chintala 2016).
+
+    Attributes:
+        width: Channels before the last layer; they double with each halving of the side.
+        latent: Coordinates of the latent.
+        norm: "batch", as published, or "none".
+    """
+
+    width: int = 32
+    latent: int = 64
+    norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.width, self.latent, self.norm)
+
+    def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
+        """Build it for an image of 8 to 128 pixels a side, any channels; sides that no halving reaches are cropped."""
+        start, doublings = _ladder(form)
+        widths = [self.width * 2**k for k in reversed(range(doublings))]  # from the smallest image on
+        layers: list[nn.Module] = [
+            linear(self.latent + form.classes, widths[0] * start**2, rng, dtype),
+            nn.Unflatten(1, (widths[0], start, start)), NORMS[self.norm](widths[0]), nn.ReLU(),
+        ]  # fmt: skip
+        for narrow, wide in zip(widths[1:], widths, strict=False):
+            layers += [transposed(wide, narrow, rng, dtype), NORMS[self.norm](narrow), nn.ReLU()]
+        layers += [transposed(widths[-1], _channels(form), rng, dtype)]
+        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+
+
+@dataclass(frozen=True)
+class ResidualGenerator(GeneratorNet):
+    """Residual blocks, each after a doubling of the side (Gulrajani et al. 2017, appendix F).
+
+    Attributes:
+        width: Channels, the same in every block.
+        latent: Coordinates of the latent.
+        norm: "batch", as published, or "none".
+    """
+
+    width: int = 64
+    latent: int = 64
+    norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.width, self.latent, self.norm)
+
+    def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
+        """Build it for an image of 8 to 128 pixels a side, any channels."""
+        start, doublings = _ladder(form)
+        w, norm = self.width, NORMS[self.norm]
+        layers: list[nn.Module] = [
+            linear(self.latent + form.classes, w * start**2, rng, dtype),
+            nn.Unflatten(1, (w, start, start)),
+        ]
+        for _ in range(doublings):
+            body = nn.Sequential(
+                norm(w), nn.ReLU(), nn.Upsample(scale_factor=2), convolution(w, w, 3, rng, dtype),
+                norm(w), nn.ReLU(), convolution(w, w, 3, rng, dtype),
+            )  # fmt: skip
+            skip = nn.Sequential(nn.Upsample(scale_factor=2), convolution(w, w, 1, rng, dtype))
+            layers.append(Residual(body, skip))
+        layers += [norm(w), nn.ReLU(), convolution(w, _channels(form), 3, rng, dtype)]
+        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+
+
+GENERATORS: dict[str, type[GeneratorNet]] = {
+    "mlp": MLPGenerator, "dcgan": DCGANGenerator, "residual": ResidualGenerator,
+}  # fmt: skip
+"""Generator recipes by name."""
+
+
+class _AsPoint(nn.Module):
+    """(n, C, h, w) -> (n, d): the middle of the image, its coordinates in the order in which the data have theirs."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Crop, bound, and flatten."""
+        height, width = self.form.shape[:2]
+        top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+        image = x[:, :, top : top + height, left : left + width]
+        image = torch.tanh(image) if self.form.bounded else image
+        return image.permute(0, 2, 3, 1).flatten(1)  # (n, H·W·C), as images lie
+
+
+def _channels(form: Form) -> int:
+    return form.shape[2] if len(form.shape) == 3 else 1
+
+
+def _ladder(form: Form) -> tuple[int, int]:
+    """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
+    if len(form.shape) not in (2, 3) or not all(LEAST <= side <= MOST for side in form.shape[:2]):
+        raise InputError(
+            f"a convolutional generator makes images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a "
+            f"point has shape {form.shape}; use MLPGenerator"
+        )
+    side = max(form.shape[:2])
+    doublings = max(1, math.ceil(math.log2(side / 4)))
+    return math.ceil(side / 2**doublings), doublings
+
+
+def _check_sizes(width: int, latent: int, norm: str) -> None:
+    check_whole("width", width)
+    check_whole("latent", latent)
+    if norm not in NORMS:
+        raise InputError(f"norm is {norm!r}; choose one of {', '.join(NORMS)}")

@@ -1,0 +1,107 @@
+"""Pictures of a run: a sheet of what the generator makes, and the curve of what the critic read.
+
+Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from wdist.gan.generator import Generator
+
+__all__ = ["curve", "sheet"]
+
+SHEET, POINTS = 64, 1000
+"""Images on a sheet; points in a scatter plot."""
+DARK, LIGHT, ACCENT = "#1b2a49", "#b9a46b", "#c0392b"
+
+
+def sheet(
+    generator: Generator, path: Path, real: torch.Tensor | None = None, n: int = SHEET, seed: int = 0,
+    label: str | None = None,
+) -> bool:  # fmt: skip
+    """Draw what a generator makes, from the same latents each time; False if its points have no picture.
+
+    Args:
+        generator: What to draw from.
+        path: The PNG.
+        real: Real points (m, 2) to lay beneath those of a generator in the plane.
+        n: How many images.
+        seed: Of the latents.
+        label: Of which class; None for all.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    if len(generator.form.shape) >= 2:
+        _save(Image.fromarray(tiled(generator.images(n, rng, label).cpu().numpy())), path)
+        return True
+    if generator.dim != 2:
+        return False
+    figure, ax = _figure(5, 5)
+    for points, colour, name in (
+        (real, LIGHT, "real"),
+        (generator.draw(POINTS, rng).cpu(), DARK, "generated"),
+    ):
+        if points is not None:
+            ax.scatter(*points[:POINTS].T.numpy(), s=6, color=colour, label=name)
+    ax.set(
+        xlabel="first coordinate",
+        ylabel="second coordinate",
+        title=f"{POINTS} generated points",
+        aspect="equal",
+    )
+    ax.legend(loc="upper right")
+    _save(figure, path)
+    return True
+
+
+def tiled(images: np.ndarray[Any, Any], least: int = 56) -> np.ndarray[Any, Any]:
+    """Lay images (n, H, W) or (n, H, W, C) out in a grid, small ones enlarged to `least` pixels."""
+    columns = math.ceil(math.sqrt(len(images)))
+    missing = -len(images) % columns
+    images = np.concatenate([images, np.zeros_like(images[:1]).repeat(missing, axis=0)])
+    by = max(1, least // images.shape[1])
+    images = images.repeat(by, axis=1).repeat(by, axis=2)
+    n, h, w, *c = images.shape
+    grid = images.reshape(n // columns, columns, h, w, *c).swapaxes(1, 2)
+    return grid.reshape(n // columns * h, columns * w, *c)
+
+
+def curve(rows: list[dict[str, Any]], path: Path, title: str, unit: str) -> None:
+    """Draw the critic's reading, on training points and on held-out ones, over the steps of the generator."""
+    figure, ax = _figure(7, 4)
+    steps, seen = zip(*[(row["step"], row["critic"]) for row in rows if "critic" in row], strict=True)
+    ax.plot(steps, seen, color=LIGHT, linewidth=1, label="critic, training points")
+    if held := [(row["step"], row["held"]) for row in rows if "held" in row]:
+        ax.plot(*zip(*held, strict=True), color=DARK, linewidth=1.8, label="critic, held-out points")
+    if judged := [(row["step"], row["debiased"]) for row in rows if "debiased" in row]:
+        ax.plot(*zip(*judged, strict=True), "o--", color=ACCENT, label="independent: debiased W1")
+    ax.set(xlabel="steps of the generator", ylabel=unit, title=title)
+    ax.axhline(0, color="black", linewidth=0.6)
+    ax.legend()
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _save(picture: Any, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if isinstance(picture, Image.Image):
+            picture.save(part, format="PNG")
+        else:
+            picture.savefig(part, format="png", dpi=150)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

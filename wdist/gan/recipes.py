@@ -1,0 +1,82 @@
+"""Recipes as JSON and back: frozen dataclasses by their names and fields, from a list of those that may be made.
+
+Only classes named here are ever built from a file, so that reading a config runs no code of its writer's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from wdist.critic.certified import Orthonormal, Spectral
+from wdist.critic.cones import Cones
+from wdist.critic.constraints import Clip, GradientPenalty
+from wdist.critic.nets import MLP
+from wdist.errors import InputError
+from wdist.gan.data import Form, Rows
+from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
+from wdist.gan.networks import GENERATORS
+from wdist.gan.optimizers import Adam, RMSprop
+from wdist.gan.sets import Data, opened
+
+__all__ = ["described", "rebuilt"]
+
+RECIPES: tuple[Any, ...] = (
+    *(Adam, Clip, Cones, Data, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(Orthonormal, RMSprop, Spectral, Wasserstein, *GENERATORS.values()),
+)
+KNOWN = {cls.__name__: cls for cls in RECIPES}
+"""Every class that a file may name."""
+
+
+def described(thing: Any) -> Any:
+    """Turn a recipe into JSON; data that came as an object become a fingerprint, which says whether they are the same.
+
+    Example:
+        >>> described(Clip(0.1))
+        {'kind': 'Clip', 'c': 0.1}
+    """
+    if (dataclasses.is_dataclass(thing) and type(thing).__name__ in KNOWN) or _is_config(thing):
+        fields = {f.name: described(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+        return {"kind": type(thing).__name__, **fields}
+    if isinstance(thing, (tuple, list)):
+        return [described(item) for item in thing]
+    if thing is None or isinstance(thing, (bool, int, float, str)):
+        return thing
+    train = opened(thing).train
+    print_ = train.fingerprint() if isinstance(train, Rows) else type(thing).__name__
+    return {"kind": "object", "type": type(thing).__name__, "fingerprint": print_}
+
+
+def rebuilt(about: Any) -> Any:
+    """Make a recipe from its JSON.
+
+    Raises:
+        InputError: if it names a class that is none of ours, or data that only the program had that began the run.
+
+    Example:
+        >>> rebuilt({"kind": "Clip", "c": 0.1})
+        Clip(c=0.1)
+    """
+    if isinstance(about, list):
+        return tuple(rebuilt(item) for item in about)
+    if not isinstance(about, dict):
+        return about
+    fields = {name: rebuilt(value) for name, value in about.items() if name != "kind"}
+    kind = about["kind"]
+    if kind == "object":
+        raise InputError(
+            f"this run was trained on a {about['type']} that a program held; resume it from there, with its config"
+        )
+    from wdist.gan.config import GANConfig, WGANConfig
+
+    known = {**KNOWN, "WGANConfig": WGANConfig, "GANConfig": GANConfig}
+    if kind not in known:
+        raise InputError(
+            f"{kind!r} is no recipe of this version of wdist; it knows {', '.join(sorted(known))}"
+        )
+    return known[kind](**fields)
+
+
+def _is_config(thing: Any) -> bool:
+    return type(thing).__name__ in ("WGANConfig", "GANConfig")

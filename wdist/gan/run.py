@@ -1,0 +1,271 @@
+"""A run that survives: the trainer's loop with a folder around it.
+
+`begin` writes down what is trained, `resume` goes on from the newest sound checkpoint; `train` hands the trainer's
+reports through and does the file work between them. Interrupted, it saves and says so; when a number is not finite it
+stops and names the last good state; when the disk is full it goes on and says that too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from wdist.errors import InputError, NotConvergedError
+from wdist.gan import pictures
+from wdist.gan.config import TrainConfig
+from wdist.gan.folder import RunFolder, environment
+from wdist.gan.recipes import described, rebuilt
+from wdist.gan.report import Hook, StepReport
+from wdist.gan.trainer import Trainer
+from wdist.options import check_whole
+from wdist.ranks import ALONE, Ranks
+
+__all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came, and the run was saved where it stood."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often, in steps of the generator; 0 for never.
+
+    Attributes:
+        log: A line of the log.
+        samples: A sheet of samples.
+        checkpoint: A checkpoint.
+        keep: How many checkpoints to keep.
+    """
+
+    log: int = 10
+    samples: int = 500
+    checkpoint: int = 500
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("log", "samples", "checkpoint"):
+            check_whole(name, getattr(self, name), 0)
+        check_whole("keep", self.keep)
+
+
+@dataclass(eq=False)
+class Run:
+    """A training run in a folder; made by `begin` or `resume`.
+
+    Attributes:
+        folder: Where it lives.
+        trainer: What trains.
+        pace: How often files are written.
+        told: What a person should know: checkpoints passed over, a disk that is full.
+    """
+
+    folder: RunFolder
+    trainer: Trainer
+    pace: Pace = Pace()
+    told: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.trainer.config.steps
+
+    def train(self, writers: Sequence[Hook] = ()) -> Iterator[StepReport]:
+        """Train to the end, file work included, handing out each report.
+
+        Args:
+            writers: Called with every report that is logged, such as TensorBoard's.
+
+        Raises:
+            Interrupted: after Ctrl-C or SIGTERM, once the run is saved.
+            NotConvergedError: if a number is not finite; the text names the last good state and what to try.
+            InputError: if another process trains in this folder.
+        """
+        if not self.trainer.ranks.first:  # the first process writes for all
+            yield from self.trainer.steps(self.steps - self.trainer.step)
+            return
+        with self.folder.locked(), _signals() as asked:
+            try:
+                for report in self.trainer.steps(self.steps - self.trainer.step):
+                    self._write(report, writers)
+                    yield report
+                    if asked:
+                        self.checkpoint()
+                        raise Interrupted(f"stopped by {asked[0]} at step {report.step}, which is saved")
+            except NotConvergedError as error:
+                raise NotConvergedError(f"{error}. {self._last_good()}") from None
+            self.finish()
+
+    def checkpoint(self) -> None:
+        """Save where the run stands; a disk that is full costs the checkpoint, not the run."""
+        try:
+            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, self.trainer.state())
+        except InputError as error:
+            self._say(f"no checkpoint at step {self.trainer.step}: {error}")
+
+    def finish(self) -> None:
+        """Write what came of the run: the last state, the generator, its samples, the curve."""
+        self.checkpoint()
+        self._guarded(lambda: self.trainer.generator.save(self.folder.generator))
+        self._sheet()
+        rows = self.folder.rows()
+        if seen := [row["critic"] for row in rows if "critic" in row]:
+            loss = self.trainer.config.loss
+            name = "the data's unit" if loss.quantity == "W1" else "nats"
+            title = f"{loss.quantity} by the critic: {seen[-1]:.3g} after {self.trainer.step} steps"
+            self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, f"{loss.quantity} ({name})"))
+
+    def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
+        pace, step = self.pace, report.step
+        if _due(step, pace.log) or report.held is not None:
+            self.log(report.numbers)
+            for writer in writers:
+                writer(report)
+        if _due(step, pace.samples):
+            self._sheet()
+        if _due(step, pace.checkpoint):
+            self.checkpoint()
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Add a line to the log; it must have its step."""
+
+        def write() -> None:
+            with self.folder.log.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(row) + "\n")
+
+        self._guarded(write)
+
+    def _sheet(self) -> None:
+        generator, step = self.trainer.generator, self.trainer.step
+        real = self.trainer.parts.held_out() if generator.dim == 2 else None
+        path = self.folder.samples / f"{step:09d}.png"
+        self._guarded(lambda: pictures.sheet(generator, path, real))
+
+    def _guarded(self, write: Callable[[], Any]) -> None:
+        """Write; say what could not be written, and go on."""
+        try:
+            write()
+        except (OSError, InputError) as error:
+            self._say(f"at step {self.trainer.step}: {error}")
+
+    def _say(self, text: str) -> None:
+        self.told.append(text)
+        if self.tell is not None:
+            self.tell(text)
+
+    def _last_good(self) -> str:
+        state, _ = self.folder.checkpoints().latest()
+        if state is None:
+            return "There is no checkpoint yet"
+        return f"The last good state is that of step {state['step']}, in {self.folder.path / 'checkpoints'}"
+
+
+def begin(
+    path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = (),
+    ranks: Ranks = ALONE,
+) -> Run:  # fmt: skip
+    """Start a run in a folder that has none.
+
+    Raises:
+        InputError: if it has one, or cannot be written to.
+    """
+
+    def prepare() -> None:
+        if path.config.exists():
+            raise InputError(
+                f"{path.path} holds a run already; go on with it by --resume {path.path}, or choose another folder"
+            )
+        path.make()
+        with path.locked():
+            path.write(path.config, {"seed": seed, "config": described(config)})
+            path.write(path.path / "environment.json", environment())
+
+    trainer = Trainer(config, seed, hooks, ranks)
+    ranks.told(prepare)
+    return Run(path, trainer, pace or Pace())
+
+
+def resume(
+    path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
+    ranks: Ranks = ALONE,
+) -> Run:  # fmt: skip
+    """Go on with a run from its newest sound checkpoint, or from the start if it has none.
+
+    Args:
+        path: Its folder.
+        config: What it is thought to be; None for what it says itself.
+        pace: How often files are written.
+        hooks: Of the trainer.
+        ranks: The processes that train together; the first of them writes.
+
+    Raises:
+        InputError: if there is no run, or it is one of another config; the text says what differs.
+    """
+    written = path.read_config()
+    if config is None:
+        config = rebuilt(written["config"])
+    elif differences := differing(written["config"], described(config)):
+        raise InputError(f"{path.path} is a run of another config: {'; '.join(differences)}")
+    state, faults = path.checkpoints().latest()
+    trainer = Trainer(config, written["seed"], hooks, ranks)
+    if state is not None:
+        trainer.restore(state)
+
+    def rewind() -> None:
+        with path.locked():
+            path.rewind(trainer.step)
+
+    ranks.told(rewind)
+    return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
+
+
+def differing(was: Any, now: Any, name: str = "") -> list[str]:
+    """What differs between two configs, field by field.
+
+    Example:
+        >>> differing({"kind": "Clip", "c": 0.1}, {"kind": "Clip", "c": 0.01})
+        ['c was 0.1 and is 0.01']
+    """
+    if isinstance(was, dict) and isinstance(now, dict) and was.get("kind") == now.get("kind"):
+        return [
+            text
+            for key in {**was, **now}
+            for text in differing(was.get(key), now.get(key), f"{name}.{key}".strip("."))
+        ]
+    if isinstance(was, dict) and isinstance(now, dict):
+        was, now = (f"{about.get('kind')}" for about in (was, now))
+    return [] if was == now else [f"{name} was {was} and is {now}"]
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[str]]:
+    """Note Ctrl-C and SIGTERM instead of dying of them; a second one is let through. Only a main thread may do so."""
+    asked: list[str] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before: dict[int, Any] = {}
+    number: int
+
+    def note(number: int, frame: FrameType | None) -> None:
+        asked.append(signal.Signals(number).name)
+        signal.signal(number, before[number])
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,212 @@
+"""Which data: a recipe by name or path that can be written down, and what it opens to, in two parts.
+
+`Data` names bundled sets, toy laws and users' files; `opened` takes anything a user holds. A finite set is split once
+and for all, by its size alone, into what training sees and what it never does, so that runs with other seeds and nets
+are judged by the same points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wdist import datasets
+from wdist.arrays import as_tensor
+from wdist.errors import InputError
+from wdist.files import read_points
+from wdist.gan.data import Rows
+from wdist.gan.indexed import DatasetRows, MappedRows
+from wdist.gan.toys import TOYS
+from wdist.images import Images
+from wdist.measures import Samples
+from wdist.rng import as_rng
+from wdist.sources import Source, as_source, is_source
+
+__all__ = ["BUNDLED", "Data", "Parts", "opened"]
+
+Array = np.ndarray[Any, Any]
+
+BUNDLED = ("mnist", "flags", "flags64", *TOYS)
+"""Names of what travels with the package."""
+
+HELD = 2000
+"""Points that a law draws to be held against."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What training sees and what it never does: sets of rows, or twice one law."""
+
+    train: Rows | Source
+    held: Rows | Source
+
+    def held_out(self) -> Tensor:
+        """Real points that training never saw, (n, d), in the data's unit; of a law, the same draws each time."""
+        if isinstance(self.held, Rows):
+            return self.held.points()
+        return self.held.draw(HELD, torch.Generator().manual_seed(1))
+
+
+@dataclass(frozen=True)
+class Data:
+    """Real data by name or by path.
+
+    Attributes:
+        name: One of `BUNDLED`; a folder of images; an .npy file (left on disk), .npz, IDX or a table.
+        classes: Only rows of these labels; () for all.
+        labels: File of the labels, one a row, as IDX files and arrays have them.
+        size: Side in pixels to which the images of a folder are brought; None to insist that they be of one size.
+        on_bad: What to do about a file of a folder that is no image: "refuse", or "skip" it and count.
+        held_out: Share of a finite set that training never sees.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    labels: str | None = None
+    size: int | None = None
+    on_bad: str = "refuse"
+    held_out: float = 0.2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(str(c) for c in self.classes))
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out is {self.held_out!r}; pass a share strictly between 0 and 1")
+        if self.on_bad not in ("refuse", "skip"):
+            raise InputError(f"on_bad is {self.on_bad!r}; choose refuse or skip")
+
+    def open(self) -> Parts:
+        """Read the set.
+
+        Raises:
+            InputError: if there is no such set, file or class; the text says what there is.
+        """
+        if self.name in TOYS:
+            if self.classes:
+                raise InputError(f"{self.name} is a law without classes; drop classes={self.classes}")
+            law = TOYS[self.name]()
+            return Parts(law, law)
+        rows = self._bundled() if self.name in BUNDLED else self._read(Path(self.name).expanduser())
+        return split(_only(rows, self.classes), self.held_out)
+
+    def _bundled(self) -> Rows:
+        if self.name == "mnist":
+            return of_images(datasets.mnist(), by_label=True)
+        return of_images(datasets.flags(64 if self.name == "flags64" else 32).distinct())
+
+    def _read(self, path: Path) -> Rows:
+        if not path.exists():
+            raise InputError(
+                f"data is {self.name!r}, and there is no such file, folder or bundled set; choose one of "
+                f"{', '.join(BUNDLED)}, or give a path"
+            )
+        if path.is_dir():
+            images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad)
+            return of_images(images)
+        rows = of_array(read_points(path), str(path))
+        if self.labels is None:
+            return rows
+        found = np.asarray(read_points(self.labels)).reshape(-1)
+        if len(found) != len(rows):
+            raise InputError(f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}")
+        names, codes = np.unique(found, return_inverse=True)
+        return Rows(rows.rows, rows.shape, torch.from_numpy(codes), _words(names), rows.about)
+
+
+def opened(data: Any, held_out: float = 0.2) -> Parts:
+    """Turn what a user holds into what training sees and what it never does.
+
+    Args:
+        data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W) or
+            (n, H, W, C), uint8 for images; `Samples`; a map-style torch `Dataset`; or a Source, which draws for ever.
+        held_out: Share of a finite set that is held out (a recipe has its own).
+
+    Raises:
+        InputError: if it is none of these.
+
+    Example:
+        >>> parts = opened(Data("mnist", classes=(7,)))
+        >>> parts.train.shape, len(parts.train) + len(parts.held)
+        ((28, 28), 1070)
+    """
+    if isinstance(data, str):
+        data = Data(data)
+    if isinstance(data, Data):
+        return data.open()
+    if isinstance(data, Parts):
+        return data
+    if isinstance(data, Images):
+        return split(of_images(data), held_out)
+    if isinstance(data, Samples) and not data.uniform:
+        return Parts(data, data)
+    if isinstance(data, Samples):
+        return split(Rows(data.points.float(), data.shape or (data.dim,)), held_out)
+    if isinstance(data, torch.utils.data.Dataset) and hasattr(data, "__len__"):
+        items = DatasetRows(data)
+        return split(Rows(items, items.shape(), about=type(data).__name__), held_out)
+    if is_source(data):
+        law = as_source(data, "data", as_rng(0))
+        return Parts(law, law)
+    return split(of_array(data, "data"), held_out)
+
+
+def of_images(images: Images, *, by_label: bool = False) -> Rows:
+    """Rows of an image set, uint8; labels where several images share one."""
+    flat = torch.from_numpy(images.images.reshape(len(images), -1))
+    names, codes = np.unique(images.labels, return_inverse=True)
+    many = by_label or len(names) < len(images) // 2
+    labels = torch.from_numpy(codes) if many else None
+    return Rows(flat, images.images.shape[1:], labels, _words(names) if many else (), images.source)
+
+
+def of_array(array: Any, name: str) -> Rows:
+    """Rows of an array: images if uint8, else points; a memory map stays on disk."""
+    if isinstance(array, np.memmap):
+        shape = array.shape[1:] or (1,)
+        if array.dtype.kind not in "fiu":
+            raise InputError(f"{name} holds {array.dtype}, not numbers")
+        return Rows(MappedRows(array), shape, about=name)
+    if getattr(array, "dtype", None) in (np.uint8, torch.uint8):
+        levels = torch.as_tensor(array)
+        return Rows(levels.flatten(1), tuple(levels.shape[1:]), about=name)
+    points, _ = as_tensor(array, name)
+    points = points[:, None] if points.ndim == 1 else points
+    if points.ndim < 2 or not bool(torch.isfinite(points).all()):
+        fault = f"has shape {tuple(points.shape)}" if points.ndim < 2 else "holds a NaN or infinite value"
+        raise InputError(f"{name} {fault}; pass finite points (n, d), or images (n, H, W) or (n, H, W, C)")
+    return Rows(points.flatten(1).float(), tuple(points.shape[1:]), about=name)
+
+
+def split(rows: Rows, share: float) -> Parts:
+    """Hold out a share, chosen by the set's size alone."""
+    order = torch.from_numpy(np.random.default_rng([20261125, len(rows)]).permutation(len(rows)))
+    held = min(max(2, round(share * len(rows))), len(rows) - 2)
+    if held < 2:
+        raise InputError(
+            f"{rows.about}: {len(rows)} points are too few to train on some and hold out others; pass at least 4"
+        )
+    return Parts(rows.part(order[held:]), rows.part(order[:held]))
+
+
+def _only(rows: Rows, classes: tuple[str, ...]) -> Rows:
+    """Rows of some classes, which are numbered anew."""
+    if not classes:
+        return rows
+    if rows.labels is None:
+        raise InputError(f"classes={classes} asks for labels, and {rows.about} has none; pass labels=FILE")
+    if unknown := [c for c in classes if c not in rows.names]:
+        known = ", ".join(rows.names[:20]) + (", ..." if len(rows.names) > 20 else "")
+        raise InputError(f"there is no class {', '.join(unknown)}; the classes are {known}")
+    wanted = [rows.names.index(c) for c in classes]
+    part = rows.part(torch.isin(rows.labels, torch.tensor(wanted)).nonzero()[:, 0])
+    assert part.labels is not None
+    anew = torch.stack([part.labels == code for code in wanted]).int().argmax(0)
+    return Rows(part.rows, part.shape, anew, classes, part.about)
+
+
+def _words(names: Array) -> tuple[str, ...]:
+    return tuple(str(name) for name in names.tolist())

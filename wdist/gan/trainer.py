@@ -1,0 +1,280 @@
+"""The training loop and nothing else: n_critic × `CriticStep`, one step of the generator, its average, a report.
+
+It writes no file and prints nothing; hooks are called with each report. All that decides how it goes on is in `state`:
+nets, optimisers, average, every generator of random numbers, the data's position, the counters.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wdist.critic.constraint import Optimizer
+from wdist.critic.step import CriticStep
+from wdist.errors import InputError, NotConvergedError
+from wdist.gan.config import TrainConfig
+from wdist.gan.data import Form, Rows, feed, scale_of
+from wdist.gan.generator import Generator, latent
+from wdist.gan.layers import BATCH_NORMS
+from wdist.gan.optimizers import rate
+from wdist.gan.report import Hook, StepReport
+from wdist.gan.sets import opened
+from wdist.ranks import ALONE, Ranks
+from wdist.rng import Seed, as_rng
+
+__all__ = ["Trainer"]
+
+START = 256
+"""Points that a critic's recipe is shown."""
+
+STEERING = ("the critic's value", "the generator's loss", "the generator's gradient", "the critic's gradient")
+"""Figures that steer the training."""
+
+REMEDY = (
+    "what to try: lower learning rates (a tenth), a smaller c or a larger λ for the critic, more critic steps, or "
+    "float64 to see whether rounding did it"
+)
+
+
+class Trainer:
+    """Trains a generator.
+
+    Attributes:
+        config: What it was made of.
+        step: Steps of the generator so far.
+        parts: Training and held-out data.
+        form: What the generator makes.
+        scale: Between the data's unit and that of the nets.
+
+    Example:
+        >>> from wdist import gan
+        >>> trainer = gan.Trainer(gan.preset("wgan", "ring", batch=32), seed=0)
+        >>> [report.step for report in trainer.steps(2)], trainer.generator.draw(5, torch.Generator()).shape
+        ([1, 2], torch.Size([5, 2]))
+    """
+
+    def __init__(
+        self, config: TrainConfig, seed: Seed = 0, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE
+    ) -> None:
+        """Build nets and feeds; `seed` decides initial weights, batches and latents, each by a stream of its own.
+
+        Where several processes train together, each is given its `ranks` and the same seed: all draw the same batches
+        and take their shares, and the steps are those of one process on the whole batches.
+        """
+        if config.batch % ranks.size:
+            raise InputError(
+                f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
+            )
+        rng, self.ranks = as_rng(seed), ranks
+        self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
+        self.parts = opened(config.data)
+        train, dtype = self.parts.train, config.torch_dtype
+        self.scale = scale_of(train).to(config.device, dtype)
+        shape = train.shape if isinstance(train, Rows) else (train.dim,)
+        self.form = Form(shape, isinstance(train, Rows) and train.images)
+        self._real = feed(train, self.scale, rng.spawn(), config.device, dtype)
+        self._held = feed(self.parts.held, self.scale, rng.spawn(), config.device, dtype)
+        self._noise, self._penalty, self._unseen = (rng.spawn().torch(config.device) for _ in range(3))
+        weights = rng.spawn().torch()
+        self.net = config.generator.build(self.form, weights, dtype).to(config.device)
+        if ranks.size > 1 and self._normed:
+            raise InputError(
+                "batch normalisation sees one process's share of a batch alone; pass norm='none'"
+            )
+        self._check_form()
+        start = self._start(weights)
+        critic = config.constraint.prepare(config.critic.build(*start, weights).to(config.device))
+        rule = config.critic_optimizer
+        ascent = (
+            config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
+        )
+        self.critic = CriticStep(critic, config.constraint, ascent, self.ranks, config.loss.objective)
+        self.descent = config.generator_optimizer.build(self.net.parameters())
+        self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
+        self.averaged = copy.deepcopy(self.net) if config.ema else self.net
+
+    @property
+    def generator(self) -> Generator:
+        """The generator as it stands, averaged if the config says so: a Source that follows the training."""
+        return Generator(self.averaged, self.config.generator, self.form, self.scale)
+
+    def steps(self, n: int) -> Iterator[StepReport]:
+        """Take `n` steps of the generator, each reported when it is done.
+
+        Raises:
+            NotConvergedError: if a number that steers the training is not finite.
+        """
+        config = self.config
+        for _ in range(n):
+            started = time.perf_counter()
+            self._set_rates()
+            before = config.critic_warmup if self.step == 0 else 0
+            fakes = self._fakes(before + config.n_critic)
+            values = [self.critic_step(y, k) for k, y in enumerate(fakes, start=-before)][before:]
+            loss = self.generator_step()
+            self._average()
+            self.step += 1
+            report = self._report(torch.stack(values).mean(), loss, started)
+            for hook in self.hooks:
+                hook(report)
+            yield report
+
+    def critic_step(self, y: Tensor, place: int = 0) -> Tensor:
+        """One ascent of the critic, on generated points y (n, d) and fresh real ones; its objective before, 0-d.
+
+        `place` is its number among those before the next step of the generator, those of a warm-up below zero.
+        """
+        x = self.ranks.share(self._real.take(self.config.batch)[0])
+        done = self.config.critic_warmup + self.step * self.config.n_critic + place
+        warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
+        return self.critic(x, y, self._penalty, warmth)
+
+    def generator_step(self) -> Tensor:
+        """One descent of the generator; its loss before, 0-d."""
+        x = self.ranks.share(self._real.take(self.config.batch)[0]) if self.config.loss.needs_real else None
+        loss = self.config.loss.generator(self.critic.net, self.net(self._latents()), x)
+        self.descent.zero_grad(set_to_none=True)
+        weights = list(self.net.parameters())
+        loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+        self.ranks.average(weights)
+        self.descent.step()
+        return loss.detach()
+
+    @torch.no_grad()
+    def held_out(self) -> float:
+        """The critic's reading on real points that training never saw, against fresh generated ones."""
+        x, _ = self._held.take(4 * self.config.batch)
+        z = torch.randn(
+            len(x), self.config.generator.latent, generator=self._unseen, device=x.device, dtype=x.dtype
+        )
+        return self.reading(float(self.config.loss.objective(self.critic.net, x, self.net(z))))
+
+    def reading(self, raw: float) -> float:
+        """The objective's value as the loss's quantity, in the data's unit."""
+        return self.config.loss.reading(raw, self.config.constraint, self.scale.scale)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides how training goes on, as a tree of tensors and plain values."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "generator": dict(self.net.state_dict()),
+            "averaged": dict(self.averaged.state_dict()),
+            "critic": dict(self.critic.net.state_dict()),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "feeds": [self._real.state(), self._held.state()],
+            "rngs": [rng.get_state() for rng in self._rngs],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there, to the bit."""
+        self.step, self.seconds = state["step"], state["seconds"]
+        nets = {"generator": self.net, "averaged": self.averaged, "critic": self.critic.net}
+        for name, net in nets.items():
+            net.load_state_dict(state[name])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        for source, saved in zip((self._real, self._held), state["feeds"], strict=True):
+            source.restore(saved)
+        for rng, saved in zip(self._rngs, state["rngs"], strict=True):
+            rng.set_state(saved)
+
+    @property
+    def _optimizers(self) -> tuple[Optimizer, Optimizer]:
+        return self.critic.optimizer, self.descent
+
+    @property
+    def _rngs(self) -> tuple[torch.Generator, ...]:
+        return self._noise, self._penalty, self._unseen
+
+    def _latents(self) -> Tensor:
+        shape = (self.config.batch, self.config.generator.latent)
+        z = torch.randn(
+            shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype
+        )
+        return latent(self.ranks.share(z), None, self.form)
+
+    @property
+    def _normed(self) -> bool:
+        return any(isinstance(part, BATCH_NORMS) for part in self.net.modules())
+
+    @torch.no_grad()
+    def _fakes(self, n: int) -> Iterator[Tensor]:
+        """`n` batches for the critic, detached, as nothing of the generator moves; made at once if that is the same.
+
+        Under batch normalisation it is not.
+        """
+        if self._normed:
+            return iter([self.net(self._latents()) for _ in range(n)])
+        return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
+
+    def _average(self) -> None:
+        """Move the average on; over few steps it forgets faster, so that the first weights do not linger."""
+        if self.averaged is self.net:
+            return
+        keep = min(self.config.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.net.parameters()), 1 - keep)
+            for mean, now in zip(self.averaged.buffers(), self.net.buffers(), strict=True):
+                mean.copy_(now)
+
+    def _set_rates(self) -> None:
+        if self.config.schedule == "constant":
+            return
+        factor = rate(self.config.schedule, self.step / self.config.steps)
+        for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
+            for group, first in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = first * factor
+
+    def _agreed(self, figures: list[float]) -> list[float]:
+        """Means over the processes, so that all report the same."""
+        return [sum(found) / len(found) for found in zip(*self.ranks.gather(figures), strict=True)]
+
+    def _start(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
+        z = torch.randn(START, self.config.generator.latent, generator=rng, dtype=self.config.torch_dtype)
+        with torch.no_grad():
+            y = self.net(z.to(self.config.device))
+        x = self.scale.standard(self.parts.train.draw(START, rng).to(y))
+        return x.to(rng.device), y.to(rng.device)
+
+    def _check_form(self) -> None:
+        """Refuse a generator whose output does not fit the data."""
+        z = torch.zeros(
+            2, self.config.generator.latent, dtype=self.config.torch_dtype, device=self.config.device
+        )
+        shape = tuple(copy.deepcopy(self.net).eval()(z).shape)
+        if shape != (2, self.form.dim):
+            raise InputError(
+                f"the generator makes points of shape {shape[1:]}, and the data are {self.form.shape}, flattened to "
+                f"({self.form.dim},); let its recipe build for the form that it is given"
+            )
+
+    def _report(self, value: Tensor, loss: Tensor, started: float) -> StepReport:
+        """What the step was like; refuses figures that are not finite."""
+        norms = [norm_of_gradient(net) for net in (self.net, self.critic.net)]
+        figures = self._agreed(torch.stack([value, loss, *norms]).tolist())  # one wait for the device
+        for name, figure in zip(STEERING, figures, strict=True):
+            if not math.isfinite(figure):
+                raise NotConvergedError(f"{name} is not finite at step {self.step}; {REMEDY}")
+        raw, *others = figures
+        every = self.config.held_every
+        held = self.held_out() if every and self.step % every == 0 else None
+        self.seconds += time.perf_counter() - started
+        quantity = self.config.loss.quantity
+        return StepReport(
+            self.step, self.reading(raw), quantity, held, others[0], others[1], others[2], self.seconds, self
+        )
+
+
+def norm_of_gradient(net: nn.Module) -> Tensor:
+    """Euclidean norm of the gradient in all parameters, 0-d."""
+    gradients = [p.grad for p in net.parameters() if p.grad is not None]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return norm
