@@ -210,6 +210,7 @@ class TestFit:
         assert 0.9 * 0.1 * math.sqrt(12288) < est.value < 1.001 * 0.1 * math.sqrt(12288)
         assert est.detail.lipschitz_bound == pytest.approx(1, abs=1e-5)
 
+    @pytest.mark.slow  # a minute and a half
     def test_what_large_images_take_is_bounded_by_their_coordinates(self):
         law = wdist.truth.scaling(12288)
         question = ask(law.a, law.b, rng=as_rng(0))
