@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import multiprocessing
 import os
 import pickle
 import signal
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import distributed
+from two_processes import TIME_OUT, findings
 
 import wdist
 from wdist import Critic, GradientPenalty, InputError, NotConvergedError, Orthonormal, Ranks
@@ -23,7 +23,6 @@ from wdist.critic.step import CriticStep
 from wdist.ranks import ALONE
 from wdist.truth import scaling
 
-TIME_OUT = 100
 NAN = float("nan")
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 1
 Y = torch.randn(64, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -145,21 +144,8 @@ def process(rank, folder):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Findings of two processes that talk by gloo; they are ended if they take too long."""
-    folder = tmp_path_factory.mktemp("gloo")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=process, args=(rank, str(folder)), daemon=True) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    end = time.monotonic() + TIME_OUT
-    for worker in workers:
-        worker.join(max(0.0, end - time.monotonic()))
-    hung = [worker.pid for worker in workers if worker.is_alive()]
-    for worker in workers:
-        worker.kill()
-    assert hung == [], "the processes hang"
-    assert [worker.exitcode for worker in workers] == [0, 9]
-    return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
+    """Findings of two processes that talk by gloo."""
+    return findings(process, tmp_path_factory.mktemp("gloo"), exits=(0, 9))
 
 
 class TestTwoProcesses:

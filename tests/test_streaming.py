@@ -1,11 +1,9 @@
 """The metric that is fed batch by batch: what it keeps is a fair sample, the same however rows are cut and spread."""
 
 import datetime
-import multiprocessing
 import pickle
 import re
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import distributed
+from two_processes import TIME_OUT, findings
 
 import wdist
 from wdist import InputError, WassersteinMetric
@@ -22,7 +21,6 @@ from wdist.reservoir import Reservoir
 NAN = float("nan")
 X = torch.randn(600, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 Y = torch.randn(500, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 1
-TIME_OUT = 100
 
 
 def fed(a=X, b=Y, batch=64, **options):
@@ -371,21 +369,8 @@ def process(rank, folder):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """Findings of two processes that talk by gloo; they are ended if they take too long."""
-    folder = tmp_path_factory.mktemp("gloo")
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=process, args=(rank, str(folder)), daemon=True) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    end = time.monotonic() + TIME_OUT
-    for worker in workers:
-        worker.join(max(0.0, end - time.monotonic()))
-    hung = [worker.pid for worker in workers if worker.is_alive()]
-    for worker in workers:
-        worker.kill()
-    assert hung == [], "the processes hang"
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
+    """Findings of two processes that talk by gloo."""
+    return findings(process, tmp_path_factory.mktemp("gloo"))
 
 
 @pytest.mark.skipif(not distributed.is_available(), reason="this torch has no torch.distributed")

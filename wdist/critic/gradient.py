@@ -18,7 +18,7 @@ from wdist.critic.nets import ScalarMLP
 from wdist.critic.slope import is_piecewise_linear, slope_of
 from wdist.ranks import ALONE, Ranks
 
-__all__ = ["Objective", "descend", "dual_value"]
+__all__ = ["Objective", "added", "descend", "dual_value"]
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """What is ascended, without penalty: (net, x (n, d), y (m, d)) -> 0-d."""
@@ -40,10 +40,18 @@ def descend(
         assert isinstance(net, ScalarMLP)
         assert isinstance(constraint, GradientPenalty)
         return _penalised(net, constraint, x, y, constraint.places(x, rng, ranks), warmth)
+    return added(net, constraint, objective, x, y, rng, warmth, ranks)
+
+
+def added(
+    net: nn.Module, constraint: Constraint, objective: Objective, x: Tensor, y: Tensor, rng: torch.Generator,
+    warmth: float, ranks: Ranks = ALONE, share: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Add a share of that gradient to what is in `grad`, by autograd; the same share of the objective, detached."""
     value = objective(net, x, y)
     loss = constraint.penalty(net, x, y, rng, warmth, ranks) - value
-    loss.backward()  # type: ignore[no-untyped-call]
-    return value.detach()
+    (share * loss).backward()  # type: ignore[no-untyped-call]
+    return share * value.detach()
 
 
 def _written_out(net: nn.Module, constraint: Constraint, objective: Objective) -> bool:

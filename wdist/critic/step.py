@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint, Optimizer
-from wdist.critic.gradient import Objective, descend, dual_value
+from wdist.critic.gradient import Objective, added, descend, dual_value
 from wdist.ranks import ALONE, Ranks
 
 __all__ = ["CriticStep", "dual_value"]
@@ -40,23 +40,16 @@ class CriticStep:
         the network one after another, for want of memory, and their gradients are added: the step is the same.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        value = (
-            self._descend(x, y, rng, warmth) if pieces == 1 else self._in_pieces(x, y, rng, warmth, pieces)
-        )
+        asked = self.net, self.constraint, self.objective
+        if pieces == 1:
+            value = descend(*asked, x, y, rng, warmth, self.ranks)
+        else:
+            parts = zip(x.chunk(pieces), y.chunk(pieces), strict=True)
+            value = sum(
+                (added(*asked, px, py, rng, warmth, self.ranks, len(px) / len(x)) for px, py in parts),
+                x.new_zeros(()),
+            )
         self.ranks.average(self.net.parameters())
         self.optimizer.step()
         self.constraint.project(self.net)
         return value
-
-    def _descend(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float) -> Tensor:
-        return descend(self.net, self.constraint, self.objective, x, y, rng, warmth, self.ranks)
-
-    def _in_pieces(self, x: Tensor, y: Tensor, rng: torch.Generator, warmth: float, pieces: int) -> Tensor:
-        total = x.new_zeros(())
-        for part_x, part_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
-            value = self.objective(self.net, part_x, part_y)
-            loss = self.constraint.penalty(self.net, part_x, part_y, rng, warmth, self.ranks) - value
-            share = len(part_x) / len(x)
-            (share * loss).backward()  # type: ignore[no-untyped-call]
-            total += share * value.detach()
-        return total

@@ -126,7 +126,7 @@ def _rounding(near: Lists, v: Array) -> float:
 def _on_arcs(
     rows: Cloud, cols: Cloud, v: Array, plan: Plan, ground: Ground, clock: Clock, goal: float
 ) -> Plan | None:
-    """The best plan on ever more arcs, from near-optimal prices and a plan; overwrites v, or gives None."""
+    """The best plan on ever more arcs, from prices v and any plan, overwrites v, or gives None."""
     n, m = len(rows), len(cols)
     a, b, price = rows.share, cols.share, v
     near = ground.lists(rows.points, cols.leaves, price, min(ARCS, m))
