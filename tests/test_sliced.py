@@ -274,7 +274,9 @@ def test_a_translation_is_found_in_full(p):
     assert abs(float(shift @ torch.from_numpy(est.detail.direction))) == pytest.approx(5, rel=1e-6)
     at_once = estimate(x, x + shift, MaxSliced(starts=1, steps=0), p=p)  # the difference of the means
     assert at_once.value == pytest.approx(5, rel=1e-12)
-    assert at_once.upper == pytest.approx(5, rel=1e-12)  # in the order along the shift each point meets its own
+    assert at_once.upper == pytest.approx(
+        5, rel=1e-12
+    )  # in the order along the shift each point meets its own
 
 
 def test_the_direction_of_a_stretch_is_found_without_a_shift_of_the_mean():

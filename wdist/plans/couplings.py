@@ -79,15 +79,18 @@ def cost_along(x: Tensor, y: Tensor, a: Tensor, b: Tensor, direction: Tensor, p:
 
     Time O((n + m)(d + log(n + m))), memory O(n + m).
     """
-    plan = sorted_coupling(*((z @ direction.to(z.dtype)).cpu().numpy() for z in (x, y)), *(w.cpu().numpy() for w in (a, b)))
+    along_x, along_y = ((z @ direction.to(z.dtype)).cpu().numpy() for z in (x, y))
+    plan = sorted_coupling(along_x, along_y, a.cpu().numpy(), b.cpu().numpy())
     rows, cols, mass = (torch.as_tensor(part, device=x.device) for part in (plan.rows, plan.cols, plan.mass))
+    gaps = torch.empty_like(mass)
     height = max(1, BLOCK_BYTES // (8 * x.shape[1]))
-    blocks = zip(rows.split(height), cols.split(height), strict=True)
-    gaps = torch.cat([pair_distances(x[i].double(), y[j].double()) for i, j in blocks])  # (n + m - 1,) at most
+    for start in range(0, len(gaps), height):
+        block = slice(start, start + height)
+        gaps[block] = pair_distances(x[rows[block]].double(), y[cols[block]].double())
     longest = float(gaps.max())
     if math.isinf(p) or longest == 0:
         return longest
-    return longest * float(mass @ (gaps / longest) ** p) ** (1 / p)
+    return float(longest * float(mass @ (gaps / longest) ** p) ** (1 / p))
 
 
 def greedy_coupling(cost: Pairs, a: Tensor, b: Tensor) -> Coupling:

@@ -64,8 +64,10 @@ class Online(Gibbs):
             lengths, power = (gaps**2).sum(-1).sqrt(), 1.0
         else:
             lengths, power = (gaps**2).sum(-1), cost.p / 2
-        if power != 1:  # as a tensor: a bare number is taken in single precision
-            lengths = lengths ** LazyTensor(torch.full((1,), power, dtype=self._dtype, device=x.device))
+        if power != 1:  # by logarithms: KeOps raises to powers in single precision only
+            lengths = (
+                lengths.log() * LazyTensor(torch.full((1,), power, dtype=self._dtype, device=x.device))
+            ).exp()
         scale = LazyTensor((level * cost.unit**cost.p).to(self._dtype)[..., None, None])  # (..., 1, 1, 1)
         exponents = LazyTensor(u[..., :, None, None]) + LazyTensor(v[..., None, :, None]) - lengths / scale
         return exponents.clamp(*map(int, RANGE[self._dtype])).exp()
