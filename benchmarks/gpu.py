@@ -2,8 +2,8 @@
 
 All sides take turns in one process on tensors that are already there; a timing ends when the card is idle. Medians over
 the turns; one more, first, warms up. The sliced distances are along the same directions, the Sinkhorn divergences at
-the same strength of the entropy and a marginal error of 1 %, so that values can be compared, but for POT's, which leave out the
-entropy itself, and for what GeomLoss's coarse schedule costs. A peer that is not installed has no row.
+the same strength of the entropy and a marginal error of 1 %, so that values can be compared, but for POT's, which leave
+out the entropy itself, and for what GeomLoss's coarse schedule costs. A peer that is not installed has no row.
 """
 
 from __future__ import annotations
