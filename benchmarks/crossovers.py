@@ -29,7 +29,7 @@ LATE = (6000,)  # where the winner changes late: assignments in many dimensions,
 FAMILIES = ("gaussian", "clustered", "separated", "heavy")
 MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
-HOPELESS = 4.0  # times the fastest: such an engine is not run at larger sizes
+HOPELESS = 4.0  # times the fastest, and falling further behind: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (
@@ -50,6 +50,7 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
         changes_late = (matched and d == DIMENSIONS[-1]) or (p == 1 and d <= 3)
         late = LATE if changes_late and not quick else ()
+        before: Times = {}
         for n in (*sizes, *late):
             contenders = tuple(
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
@@ -59,9 +60,13 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
                 instance = Instance(family, n, d, p, m=fewer, weighted=masses == "uneven", seed=TUNED)
                 yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
             times = _slowness([row for row in table.rows if _cell(row) == (p, d, masses, n)])
+            behind = {engine: time / min(times.values()) for engine, time in times.items()}
             alive = [
-                engine for engine in alive if times.get(engine, math.inf) < HOPELESS * min(times.values())
+                engine
+                for engine in alive
+                if behind.get(engine, math.inf) < max(HOPELESS, before.get(engine, math.inf))
             ]
+            before = behind
 
 
 def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
