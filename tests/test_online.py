@@ -84,4 +84,4 @@ def test_what_it_refuses(monkeypatch):
         wdist.estimate(a, a + 1, p=1, metric="chebyshev", method=wdist.Sinkhorn(keops=True))
     x = torch.zeros(3, 2)
     with pytest.raises(wdist.InputError, match="formulas for euclidean and cityblock, not chebyshev"):
-        wdist.sinkhorn_divergence(x, x, epsilon=1.0, metric="chebyshev", keops=True)
+        wdist.functional.sinkhorn_divergence(x, x, epsilon=1.0, metric="chebyshev", keops=True)
