@@ -94,12 +94,14 @@ def solve_power(
     """
     options = {"matched": matched, "engine": engine, "max_iter": max_iter}
     top = float(distance.max()) or 1.0
+    if p == 1:
+        distance /= top
+        return solve(distance, a, b, **options), top  # type: ignore[arg-type]
     unit = float(max(distance.min(axis=1).max(), distance.min(axis=0).max()))
     unit = unit or float(distance[distance > 0].min(initial=top))
-    if p == 1 or p * np.log(top / unit) < LOG_RANGE:
+    if p * np.log(top / unit) < LOG_RANGE:
         distance /= top
-        if p != 1:
-            distance **= p
+        distance **= p
         return solve(distance, a, b, **options), top  # type: ignore[arg-type]
     while True:
         cost = np.minimum(distance / unit, CAP ** (1 / p)) ** p
@@ -176,7 +178,7 @@ def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Co
         if log["result_code"] != MAX_ITER_REACHED:
             raise NotConvergedError(f"the network simplex gave up: {log['warning']}")
         max_iter *= 10
-    places = np.flatnonzero(plan)  # many times quicker than pairs of places
+    places = np.flatnonzero(plan > 0)  # several times quicker than pairs of places of numbers
     rows, cols = np.divmod(places, len(b))
     mass = plan.ravel()[places]
     keep = mass > DUST * np.minimum(a[rows], b[cols])
