@@ -26,7 +26,7 @@ ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
 LATE = (6000,)  # where the winner changes late: assignments in many dimensions, and all in few
-FAMILIES = {False: ("gaussian", "clustered", "heavy"), True: ("separated",)}
+FAMILIES = {False: ("gaussian", "clustered", "duplicated", "heavy"), True: ("separated",)}
 """By whether the clouds lie apart."""
 MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
@@ -41,7 +41,7 @@ ABOUT = (
     "mean of n and m is at least that. engines: fastest first."
 )
 
-Standing = tuple[bool, float]  # whether slower than POT on a family, and the mean of the time over POT's
+Standing = tuple[float, float]  # time over POT's: on the family where that is largest, and the mean
 Standings = dict[str, Standing]
 
 
@@ -135,26 +135,51 @@ def _behind(members: list[Record]) -> dict[str, float]:
 
 def _standings(members: list[Record]) -> Standings:
     over = _over(members, lambda times: times.get("pot", min(times.values())))
-    return {engine: (max(ratios) > 1, geometric_mean(ratios)) for engine, ratios in over.items()}
+    return {engine: (max(ratios), geometric_mean(ratios)) for engine, ratios in over.items()}
 
 
 def _segments(sizes: dict[int, Standings]) -> list[tuple[int, list[str]]]:
     """Where each winner's reign begins, with the engines that ran there ranked, fastest first."""
     reigns: list[tuple[str, list[int]]] = []
     for n, standings in sorted(sizes.items()):
-        best = min(standings, key=standings.__getitem__)
+        best = min(standings, key=lambda engine: _rank(standings[engine]))
         before = reigns[-1][0] if reigns else best
-        slower, mean = standings.get(before, (True, math.inf))
-        if slower <= standings[best][0] and mean <= MARGIN * standings[best][1]:
+        slower, mean = _rank(standings.get(before, (math.inf, math.inf)))
+        if slower <= _rank(standings[best])[0] and mean <= MARGIN * standings[best][1]:
             best = before
         if not reigns or best != before:
             reigns.append((best, []))
         reigns[-1][1].append(n)
-    out = []
-    for position, (best, members) in enumerate(reigns):
-        start = 0 if position == 0 else round(math.sqrt(reigns[position - 1][1][-1] * members[0]))
-        out.append((start, [best, *_ranking([sizes[n] for n in members], best)]))
-    return out
+    starts = [0]
+    for (before, earlier), (best, later) in itertools.pairwise(reigns):
+        starts.append(_crossing(before, best, earlier[-1], later[0], sizes))
+    return [
+        (start, [best, *_ranking([sizes[n] for n in members], best)])
+        for start, (best, members) in zip(starts, reigns, strict=True)
+    ]
+
+
+def _rank(standing: Standing) -> tuple[bool, float]:
+    """What sorts first is taken: who is nowhere slower than POT, then who is fastest on average."""
+    worst, mean = standing
+    return worst > 1, mean
+
+
+def _crossing(before: str, best: str, low: int, high: int, sizes: dict[int, Standings]) -> int:
+    """From where between two sizes the better one is so: nowhere slower than POT, and faster than the one before it.
+
+    Ratios of times are taken for powers of n.
+    """
+    then, now = sizes[low].get(best), sizes[high][best]
+    rivals = sizes[low].get(before), sizes[high].get(before)
+    if then is None or None in rivals:
+        return high
+    (_, rival_then), (_, rival_now) = rivals  # type: ignore[misc]
+    shares = [0.0]
+    for first, last in ((then[0], now[0]), (then[1] / rival_then, now[1] / rival_now)):
+        if first > 1:
+            shares.append(math.log(first) / math.log(first / last) if last < 1 else 1.0)
+    return math.ceil(low * (high / low) ** max(shares))
 
 
 def _ranking(sizes: list[Standings], best: str) -> list[str]:
@@ -163,8 +188,8 @@ def _ranking(sizes: list[Standings], best: str) -> list[str]:
 
     def behind(engine: str) -> tuple[int, int, float]:
         runs = [one[engine] for one in sizes if engine in one]
-        slower, means = zip(*runs, strict=True)
-        return len(sizes) - len(runs), sum(slower), geometric_mean(means)
+        slower = sum(_rank(standing)[0] for standing in runs)
+        return len(sizes) - len(runs), slower, geometric_mean(mean for _, mean in runs)
 
     return sorted(others, key=behind)
 

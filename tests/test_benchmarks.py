@@ -448,8 +448,16 @@ class TestCrossovers:
                 "from": start,
                 "engines": ranking,
             }
-            for start, ranking in ((1000, ["sparse", "pot"]), (0, ["pot", "sparse"]))
+            for start, ranking in ((500, ["sparse", "pot"]), (0, ["pot", "sparse"]))
         ]
+
+    def test_where_it_takes_over_is_read_from_the_ratio_of_times(self):
+        """Four times slower at 200 and four times faster at 800: equal at 400, on the family where it is worst."""
+        rows = self.grid({200: {"pot": 1.0, "sparse": 2.0}, 800: {"pot": 4.0, "sparse": 0.5}})
+        rows[0]["sides"][1]["cpu"], rows[2]["sides"][1]["cpu"] = [4.0], [1.0]
+        assert [rule["from"] for rule in crossovers.rules(rows)] == [400, 0]
+        rows[1]["sides"][1]["cpu"] = None  # not right there
+        assert [rule["from"] for rule in crossovers.rules(rows)] == [800, 0]
 
     def test_clouds_that_lie_apart_have_rules_of_their_own(self):
         rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}})
