@@ -11,6 +11,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from wdist.errors import NotConvergedError
@@ -213,6 +214,22 @@ class Estimate:
                 ):
                     out["detail"][field.name] = item
         return out
+
+    def report(self, path: str | Path, a: Any = None, b: Any = None, **options: Any) -> Path:
+        """Write all of this as one HTML page, which needs no network.
+
+        Args:
+            path: Where to.
+            a: The first measure, as `wdist.estimate` was given it; without the two, no samples are drawn.
+            b: The second.
+            options: See `wdist.report.of_estimate`: names=, columns=, unit=, weights_a=, ...
+
+        Raises:
+            InputError: if it cannot be written, or a and b cannot be read.
+        """
+        from wdist.report import of_estimate
+
+        return of_estimate(self, a, b, **options).save(path)
 
     @property
     def _name(self) -> str:

@@ -1,7 +1,7 @@
 """Reports: one HTML page about an estimate, a training run or a calibration card, which needs no network.
 
-`of_estimate`, `of_run` and `of_card` each gather what the page says into one JSON document and draw its figures; `page.py`
-puts them into a template, so that every number on the page is one of the document's.
+`of_estimate`, `of_run` and `of_card` each gather what the page says into one JSON document and draw its figures;
+`page.py` puts them into a template, so that every number on the page is one of the document's.
 """
 
 from wdist.report.card import of_card

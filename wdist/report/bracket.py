@@ -1,7 +1,7 @@
-"""An estimate as one line of numbers: the value, what is proved about it, its interval, and what noise alone would show.
+"""An estimate on a line: its value, what is proved about it, its interval, and what noise alone would show.
 
-Each has a row of its own over one axis, so that nothing runs into anything and a phone can show it. What is not known is
-not drawn: a solver that stopped short has no value here, only an open mark that says so.
+Each has a row of its own over one axis, so that nothing runs into anything and a phone can show it. What is not known
+is not drawn: a solver that stopped short has no value here, only an open mark that says so.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _rows(found: Estimate) -> list[_Row]:
     else:
         kind = {Bound.EXACT: "exact", Bound.NONE: "an estimate, no guarantee"}.get(found.bound, "certified")
         rows.append(_Row(f"{found.quantity}, {kind}", "value", found.value, found.value, of_value))
-    sides = [(f"estimate.{side}", end) for side in ("lower", "upper") if (end := getattr(found, side)) is not None]
+    sides = [
+        (f"estimate.{side}", end) for side in ("lower", "upper") if (end := getattr(found, side)) is not None
+    ]
     if sides and (found.bound is not Bound.EXACT or not found.converged):
         says = {1: "at least" if found.upper is None else "at most", 2: "between"}[len(sides)]
         low = 0.0 if found.lower is None else found.lower
@@ -111,7 +113,9 @@ def _drawn(row: _Row, scale: Scale, y: float) -> Markup:
     low = scale(row.low) if row.low is not None else scale.start
     high = scale(row.high) if row.high is not None else scale.end
     if row.kind in ("value", "open"):
-        parts.append(element("line", x1=float(scale.start), x2=low, y1=line, y2=line, class_=f"stem {row.kind}"))
+        parts.append(
+            element("line", x1=float(scale.start), x2=low, y1=line, y2=line, class_=f"stem {row.kind}")
+        )
         parts.append(element("circle", cx=low, cy=line, r=6.0, class_=f"mark {row.kind}"))
         return Markup().join(parts)
     parts.append(element("line", x1=low, x2=max(high, low + 2), y1=line, y2=line, class_=f"bar {row.kind}"))

@@ -28,7 +28,9 @@ def of_card(card: Calibration, path: str | Path | None = None, *, origin: Origin
     many = len(card.families) >= FEWEST_FAMILIES
     low, high = card.valid_range if many else (None, None)
     if origin is None:
-        origin = Origin.now("", card.seed, [] if path is None else [Input.of_path(path, f"{len(card.trials)} fits")])
+        origin = Origin.now(
+            "", card.seed, [] if path is None else [Input.of_path(path, f"{len(card.trials)} fits")]
+        )
     data = {
         "kind": "card",
         "verdict": card.verdict,
@@ -55,7 +57,15 @@ def _row(card: Calibration, family: str, many: bool) -> dict[str, str | float | 
     low, high = card.range_of(family)
     at_low, at_high = (math.exp(card.model.curve(family).at(w)) for w in (low, high))
     own, out = (
-        math.sqrt(float(np.mean(np.square(card.model.errors(family, left_out=left_out))))) if many or not left_out else None
-        for left_out in (False, True)
+        math.sqrt(float(np.mean(np.square(card.model.errors(family, left_out=whole))))) if many or not whole else None
+        for whole in (False, True)
     )  # fmt: skip
-    return {"name": family, "low": low, "high": high, "at_low": at_low, "at_high": at_high, "own": own, "left_out": out}
+    return {
+        "name": family,
+        "low": low,
+        "high": high,
+        "at_low": at_low,
+        "at_high": at_high,
+        "own": own,
+        "left_out": out,
+    }

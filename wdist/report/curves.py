@@ -19,8 +19,8 @@ from wdist.report.svg import Scale, across, drawing, element, ground, path, word
 __all__ = ["kappas", "readings"]
 
 WIDTH, HEIGHT, FOOT, HEAD = 680.0, 390.0, 52.0, 50.0
-MOST_ROWS, GAP, NAMES = 500, 25.0, 235.0
-"""Points of a curve; between names, and the room that they have at the right."""
+MOST_ROWS, GAP, LETTER = 500, 25.0, 12.5
+"""Points of a curve; from one name to the next, and the width of a letter, both on a phone."""
 SERIES = (
     ("critic", "training", "critic, on training points"),
     ("held", "held", "critic, on held-out points"),
@@ -48,16 +48,21 @@ def readings(rows: Sequence[dict[str, Any]], quantity: str, unit: str) -> Markup
     x = Scale.over(every[:, 0].tolist(), 0.0, WIDTH, room=0.0)
     y = Scale.over([0.0, *every[:, 1].tolist()], HEIGHT - FOOT, HEAD)
     parts = [ground(y, (0.0, WIDTH), f"{quantity}, in {unit}")]
-    for k, (key, kind, name) in enumerate(known):
+    for key, kind, _ in known:
         points = seen[key][np.unique(np.linspace(0, len(seen[key]) - 1, MOST_ROWS).astype(int))]
         at = x.all(points[:, 0]), y.all(points[:, 1])
         parts.append(path(*at, f"curve {kind}"))
         if len(points) == 1 or kind == "judged":
-            parts += [element("circle", cx=float(p), cy=float(q), r=4.5, class_=f"spot {kind}") for p, q in zip(*at, strict=True)]  # fmt: skip
-        parts.append(words(name, WIDTH, HEAD + 16 + 24 * k, f"key {kind}", anchor="end"))
+            parts += [_spot(float(p), float(q), 4.5, kind) for p, q in zip(*at, strict=True)]
     parts.append(across(x, HEIGHT - FOOT, "steps of the generator"))
     last = "; ".join(f"{name}: {seen[key][-1, 1]:.4g} at the end" for key, _, name in known)
-    return drawing("curve", f"{quantity} over the steps of the generator", f"{last}.", (WIDTH, HEIGHT), *parts)
+    return drawing(
+        "curve", f"{quantity} over the steps of the generator", f"{last}.", (WIDTH, HEIGHT), *parts
+    )
+
+
+def _spot(x: float, y: float, radius: float, kind: str) -> Markup:
+    return element("circle", cx=x, cy=y, r=radius, class_=f"spot {kind}")
 
 
 def _plain(value: Any) -> bool:
@@ -79,22 +84,27 @@ def kappas(card: Calibration, confidence: float = 0.9) -> Markup:
     seen = [p.reading / p.w for p in ends]
     if many and math.isfinite(reach):
         seen += np.exp([middle.min() - reach, middle.max() + reach]).tolist()
-    x = Scale.over([p.w for p in ends], 0.0, WIDTH - NAMES, log=True)
+    right = WIDTH - 40 - LETTER * max(map(len, card.families))
+    x = Scale.over([p.w for p in ends], 0.0, max(right, WIDTH / 2), log=True)
     y = Scale.over(seen, HEIGHT - FOOT, HEAD, log=True)
-    parts = [ground(y, (0.0, WIDTH - NAMES), "kappa = reading / W1", most=5)]
+    parts = [ground(y, (0.0, x.end), "kappa = reading / W1", most=5)]
     if many and math.isfinite(reach):
         low, high = (np.array([y(math.exp(m + by * reach)) for m in middle]) for by in (-1, 1))
         at = x.all(grid)
-        parts.append(path(np.concatenate([at, at[::-1]]), np.concatenate([low, high[::-1]]), "band", closed=True))
+        parts.append(
+            path(np.concatenate([at, at[::-1]]), np.concatenate([low, high[::-1]]), "band", closed=True)
+        )
         parts.append(path(at, np.array([y(math.exp(m)) for m in middle]), "curve pooled"))
     tips = []
     for family, points in card.points.items():
         curve = card.model.curve(family)
         w, k = np.exp(curve.log_w), np.exp(curve.log_k)
         parts.append(path(x.all(w), y.all(k), "curve family"))
-        parts += [element("circle", cx=x(p.w), cy=y(p.reading / p.w), r=2.2, class_="spot family") for p in points]
+        parts += [
+            element("circle", cx=x(p.w), cy=y(p.reading / p.w), r=2.2, class_="spot family") for p in points
+        ]
         tips.append((family, x(float(w[-1])), y(float(k[-1]))))
-    parts += _named(tips)
+    parts += _named(tips, x.end + 40)
     parts.append(across(x, HEIGHT - FOOT, "W1 in standardised units", most=5))
     said = f"{len(card.families)} families of laws"
     if many:
@@ -102,7 +112,7 @@ def kappas(card: Calibration, confidence: float = 0.9) -> Markup:
     return drawing("kappa", "Kappa over W1", f"{said}; both axes are logarithmic.", (WIDTH, HEIGHT), *parts)
 
 
-def _named(tips: list[tuple[str, float, float]]) -> list[Markup]:
+def _named(tips: list[tuple[str, float, float]], left: float) -> list[Markup]:
     """Write names at the right of their curves, pushed apart where these end close together."""
     tips = sorted(tips, key=lambda tip: tip[2])
     lines: list[float] = []
@@ -112,7 +122,6 @@ def _named(tips: list[tuple[str, float, float]]) -> list[Markup]:
     lines = [max(line - over, HEAD - 20 + GAP * k) for k, line in enumerate(lines)]
     parts = []
     for (name, x, y), line in zip(tips, lines, strict=True):
-        left = WIDTH - NAMES + 40
         parts.append(path(np.array([x, left - 14, left - 4]), np.array([y, line, line]), "leader"))
         parts.append(words(name, left, line + 4, "key family"))
     return parts

@@ -95,11 +95,20 @@ def of_estimate(
     look = None
     if a is not None:
         question = ask(
-            a, b, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, rng=as_rng(seed)
+            a,
+            b,
+            weights_a=weights_a,
+            weights_b=weights_b,
+            normalize_weights=normalize_weights,
+            rng=as_rng(seed),
         )
         look = _look(question.drawn(DRAWN, as_rng(seed)), names, columns, a, permutations, blocks, seed)
     if origin is None:
-        inputs = [] if look is None else [Input.of_points(s, n) for s, n in zip((look.a, look.b), names, strict=True)]
+        inputs = (
+            []
+            if look is None
+            else [Input.of_points(s, n) for s, n in zip((look.a, look.b), names, strict=True)]
+        )
         origin = Origin.now("", seed if look is not None else None, inputs)
     plane = Plane.of(look.a, look.b, look.columns) if look is not None and look.a.dim > 1 else None
     data = {
@@ -112,14 +121,14 @@ def of_estimate(
             for name, side in zip(names, (look.a, look.b), strict=True)
         ],
         "comparison": None if look is None else _compared(look),
-        "plane": None if plane is None else {"share": plane.share, "principal": plane.principal, "labels": plane.labels},
+        "plane": None if plane is None else plane.to_dict(),
         "origin": origin.to_dict(),
     }  # fmt: skip
     head, _, rest = repr(found).partition("; ")
     title = " and ".join(names) if look is not None else f"{found.quantity} {found.target.words}"
     return render(
-        "distance.html", title, data, found=found, head=head, rest=rest, reading=_reading(found), names=names, unit=unit,
-        bracket=bracket(found, unit), look=look, told=told, took=in_words(found.seconds), listed=LISTED,
+        "distance.html", title, data, found=found, head=head, rest=rest, reading=_reading(found), names=names,
+        unit=unit, bracket=bracket(found, unit), look=look, told=told, took=in_words(found.seconds), listed=LISTED,
         memory=human_bytes(found.choice.memory) if found.choice else "",
         marginals=[] if look is None else _drawn(look, unit), points=_points(found, look, plane),
         ways=_plan(found) is not None, plane=plane,
@@ -144,8 +153,12 @@ def _look(
     note = "Too many rows to relabel here; wdist compare does that."
     if (len(a) + len(b)) * a.dim <= MOST_CELLS:
         try:
-            found = compare(a, b, names=list(map(str, range(a.dim))), permutations=permutations, blocks=blocks, seed=seed)
-            return _Look(a, b, names, columns, found, _named(found.to_dict()["features"], columns), found.message)
+            found = compare(
+                a, b, names=list(map(str, range(a.dim))), permutations=permutations, blocks=blocks, seed=seed
+            )
+            return _Look(
+                a, b, names, columns, found, _named(found.to_dict()["features"], columns), found.message
+            )
         except InputError as error:
             note = f"Without p-values: {error}."
     return _Look(a, b, names, columns, None, _named(ranked(a, b), columns), note)
@@ -161,7 +174,13 @@ def _compared(look: _Look) -> dict[str, Any]:
     if look.comparison is not None:
         differing = sum(one["pvalue"] <= 0.05 for one in look.features)
         return {**look.comparison.to_dict(), "features": look.features, "differing": differing}
-    return {"features": look.features, "region": None, "transport": None, "message": look.note, "differing": None}
+    return {
+        "features": look.features,
+        "region": None,
+        "transport": None,
+        "message": look.note,
+        "differing": None,
+    }
 
 
 def _drawn(look: _Look, unit: str) -> list[tuple[str, Markup]]:
@@ -192,7 +211,10 @@ def _points(found: Estimate, look: _Look | None, plane: Plane | None) -> Markup 
     marked: tuple[Sequence[int], Sequence[int]] = ((), ())
     if plan is None and isinstance(potential, Potential):
         k = min(MOST_MARKED, len(look.a), len(look.b))
-        marked = potential.witnesses(look.a.points, k)[0].tolist(), potential.witnesses(look.b.points, k)[1].tolist()
+        marked = (
+            potential.witnesses(look.a.points, k)[0].tolist(),
+            potential.witnesses(look.b.points, k)[1].tolist(),
+        )
     elif plan is None and look.comparison is not None and (region := look.comparison.region) is not None:
         marked = region.rows_a[:MOST_MARKED].tolist(), region.rows_b[:MOST_MARKED].tolist()
     return scatter(plane, plan, marked, look.names)
@@ -201,7 +223,9 @@ def _points(found: Estimate, look: _Look | None, plane: Plane | None) -> Markup 
 def _reading(found: Estimate) -> str:
     """What the number comes to, in a second sentence; "" where nothing can be said."""
     if not found.converged:
-        return "The solver stopped short, so there is no distance on this page: only what is certified so far."
+        return (
+            "The solver stopped short, so there is no distance on this page: only what is certified so far."
+        )
     if found.of_laws:
         assert found.lower is not None
         return (
@@ -212,5 +236,5 @@ def _reading(found: Estimate) -> str:
     if found.floor is None:
         return ""
     if found.value < CLEAR * found.floor.value:
-        return "Noise alone would show about as much: by itself, this distance is no sign that the laws differ."
+        return "Noise alone would show as much: by itself, this distance is no sign that the laws differ."
     return ""

@@ -44,7 +44,9 @@ def ranked(a: Samples, b: Samples) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["relative"])
 
 
-def marginal(key: str, a: Samples, b: Samples, column: int, label: str, names: tuple[str, str], wide: bool) -> Markup:  # fmt: skip
+def marginal(
+    key: str, a: Samples, b: Samples, column: int, label: str, names: tuple[str, str], wide: bool
+) -> Markup:
     """Draw both distribution functions along a coordinate, and the area between them.
 
     Args:
@@ -65,8 +67,8 @@ def marginal(key: str, a: Samples, b: Samples, column: int, label: str, names: t
     return drawing(
         key,
         f"Distribution functions along {label}",
-        f"Share of points up to each value of {label}, for {names[0]} and for {names[1]}; the area between the two lines "
-        "is W1 along it.",
+        f"Share of points up to each value of {label}, for {names[0]} and for {names[1]}; the area between "
+        "the two lines is W1 along it.",
         (width, height),
         ground(y, (0.0, width), "share of the points up to there" if wide else "", most=2),
         path(*between, "between", closed=True),

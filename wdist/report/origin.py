@@ -33,8 +33,8 @@ class Input:
 
     Attributes:
         name: Its path, or what it is called.
-        sha256: Of a file its bytes; of a folder the names and hashes of its files; of points (n, d) their shape and their
-            coordinates as float64, and the weights if they are uneven.
+        sha256: Of a file its bytes; of a folder the names and hashes of its files; of points (n, d) their shape and
+            their coordinates as float64, and the weights if they are uneven.
         what: How much it is, in words.
     """
 

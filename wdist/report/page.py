@@ -1,7 +1,7 @@
 """A page: one HTML file that needs nothing else, and the JSON that every number on it is read from.
 
-Templates are autoescaped, so that the name of a file or of a column is only ever text; the page holds no script and, by its
-own policy, can load nothing. A number is written by its place in the JSON, which stands in its markup.
+Templates are autoescaped, so that the name of a file or of a column is only ever text; the page runs no script and, by
+its own policy, can load nothing. A number is written by its place in the JSON, which stands in its markup.
 """
 
 from __future__ import annotations
@@ -63,28 +63,33 @@ def render(template: str, title: str, data: dict[str, Any], **parts: Any) -> Pag
         data: The page's JSON; "kind" says what it is.
         parts: What else the template asks for: figures as markup, all else as text.
     """
-    data = {"format": FORMAT, **data}
+    text = json.dumps({"format": FORMAT, **data}, allow_nan=False, indent=1)
+    data = json.loads(text)
 
     def number(place: str, form: str = ".6g") -> Markup:
         """A number by its place in the JSON, for a person and for a machine; a dash for None."""
-        value = reduce(lambda inside, key: inside[int(key) if isinstance(inside, list) else key], place.split("."), data)
+        value = reduce(
+            lambda inside, key: inside[int(key) if isinstance(inside, list) else key], place.split("."), data
+        )
         if value is None:
             return Markup("–")
         assert isinstance(value, int) or math.isfinite(value), place
         return element("data", format(value, form), value=repr(value), data_of=place)
 
-    text = json.dumps(data, allow_nan=False, indent=1)
     world = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
     )  # fmt: skip
     html = world.get_template(template).render(
         title=title, data=data, number=number, embedded=_inert(text),
-        download=base64.b64encode(text.encode()).decode(), style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704
+        download=base64.b64encode(text.encode()).decode(), style=Markup((TEMPLATES / "style.css").read_text("utf-8")),
         **parts,
     )  # fmt: skip
-    return Page(title, data, html.encode("utf-8", "replace").decode())  # file names may hold bytes that are no text
+    return Page(
+        title, data, html.encode("utf-8", "replace").decode()
+    )  # file names may hold bytes that are no text
 
 
 def _inert(text: str) -> Markup:
     """JSON that ends no script element, whatever it holds: the same value to every parser of JSON."""
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))  # noqa: S704
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

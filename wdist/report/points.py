@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -59,8 +60,13 @@ class Plane:
         _, values, axes = np.linalg.svd(some - middle, full_matrices=False)
         axes = axes[:2] * np.sign(axes[np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
         parts = values**2 / max(float((values**2).sum()), np.finfo(float).tiny)
-        first, second = (f"{word} principal axis, {part:.0%} of the variance" for word, part in zip(("first", "second"), parts[:2], strict=True))  # fmt: skip
-        return Plane((x - middle) @ axes.T, (y - middle) @ axes.T, (first, second), float(parts[:2].sum()), True)
+        first, second = (f"{part:.0%} of the variance" for part in parts[:2])
+        labels = f"first principal axis, {first}", f"second principal axis, {second}"
+        return Plane((x - middle) @ axes.T, (y - middle) @ axes.T, labels, float(parts[:2].sum()), True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the page says of the plane, without the points."""
+        return {"share": self.share, "principal": self.principal, "labels": self.labels}
 
 
 def scatter(
@@ -88,10 +94,16 @@ def scatter(
         shown = np.union1d(_spread(len(points), MOST_POINTS), rows).astype(int)
         parts.append(dots(x.all(points[shown, 0]), y.all(points[shown, 1]), side))
         parts += [
-            element("circle", cx=x(float(points[row, 0])), cy=y(float(points[row, 1])), r=9.0, class_=f"ring {side}")
+            element(
+                "circle",
+                cx=x(float(points[row, 0])),
+                cy=y(float(points[row, 1])),
+                r=9.0,
+                class_=f"ring {side}",
+            )
             for row in own[:MOST_MARKED]
         ]
-    what = f"; {len(ways)} ways of an optimal plan join them" if len(ways) else ""
+    what = f"; {len(ways)} ways of the plan join them" if len(ways) else ""
     return drawing(
         "points",
         f"{names[0]} and {names[1]} in two coordinates",

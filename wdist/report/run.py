@@ -1,7 +1,7 @@
-"""The page of a training run: what came of it, its curve in the data's units, its samples over time, and its coverage.
+"""The page of a training run: what came of it, its curve in the data's units, its samples over time, its coverage.
 
-All but the coverage is in the run's folder; that wants the generator judged by points that training never saw, which the
-caller does, as it needs the data.
+All but the coverage is in the run's folder; that wants the generator judged by points that training never saw, which
+the caller does, as it needs the data.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from wdist.report.curves import readings
 from wdist.report.origin import Input, Origin
 from wdist.report.page import Page, render
 
-__all__ = ["of_run"]
+__all__ = ["READ", "of_run", "settings"]
 
 MOST_SHEETS = 6
 READ = ("config.json", "environment.json", "log.jsonl", "generator.safetensors")
+"""Files of a run that its page speaks of."""
 JUDGED = {
-    "debiased": "W1 with the noise of both sides taken off", "w1": "W1 between samples", "floor": "W1, real against real",
-    "precision": "precision", "recall": "recall", "diversity": "diversity, of the real", "spacing": "spacing, of the real",
+    "debiased": "W1 with the noise of both sides taken off", "w1": "W1 between samples",
+    "floor": "W1, real against real", "precision": "precision", "recall": "recall",
+    "diversity": "diversity, of the real", "spacing": "spacing, of the real",
     "stays": "mass that an optimal plan leaves in its class", "missing": "classes missing",
     "frechet": "Fréchet distance, own features", "inception": "inception score, own classifier",
 }  # fmt: skip
@@ -53,10 +55,15 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     quantity = config.loss.quantity
     unit = "the unit of the data" if quantity == "W1" else "nats"
     if origin is None:
-        origin = Origin.now("", written["seed"], inputs_of(folder))
+        origin = Origin.now(
+            "",
+            written["seed"],
+            [Input.of_path(folder.path / name) for name in READ if (folder.path / name).exists()],
+        )
     finite = [{key: _finite(value) for key, value in row.items()} for row in rows]
     data = {
         "kind": "run",
+        "verdict": _verdict(finite, quantity, evaluation),
         "quantity": quantity,
         "unit": unit,
         "steps": {"done": rows[-1]["step"], "asked": config.steps},
@@ -69,16 +76,25 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
         "config": written["config"],
         "origin": origin.to_dict(),
     }  # fmt: skip
-    shown = {} if evaluation is None else {key: name for key, name in JUDGED.items() if key in evaluation.numbers}
+    shown = (
+        {} if evaluation is None else {key: name for key, name in JUDGED.items() if key in evaluation.numbers}
+    )
     return render(
         "run.html", folder.path.resolve().name, data, curve=readings(finite, quantity, unit), sheets=_sheets(folder),
         evaluation=evaluation, shown=shown, settings=settings(written["config"]),
     )  # fmt: skip
 
 
-def inputs_of(folder: RunFolder) -> list[Input]:
-    """The files of a run that its page speaks of."""
-    return [Input.of_path(folder.path / name) for name in READ if (folder.path / name).exists()]
+def _verdict(rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None) -> str:
+    if evaluation is not None:
+        return str(evaluation)
+    read = _last(rows, "critic")
+    by = "on training points; not judged by points that training never saw"
+    return (
+        "no reading of the critic is logged"
+        if read is None
+        else f"{quantity} {read:.4g} by its own critic, {by}"
+    )
 
 
 def settings(config: Mapping[str, Any], name: str = "") -> list[tuple[str, str]]:

@@ -1,13 +1,13 @@
 """Drawing as text: SVG elements, scales and axes, and no more than the pages need.
 
 Colours are classes that the page's style sheet fills in, light or dark; text stays text, with the number that it shows
-beside it (`data-of` names its place in the page's JSON). What comes from a user is escaped as every attribute and text is.
+beside it (`data-of` names its place in the page's JSON). What comes from a user is escaped, as all text is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from markupsafe import Markup, escape
 __all__ = ["Scale", "across", "dots", "drawing", "element", "figure", "ground", "path", "words"]
 
 Array = np.ndarray[Any, Any]
+DECADE = 8.0
+"""Ratio of its ends from which on a logarithmic axis is marked by powers of ten."""
 WIDE = 680
 """Width of a figure over the whole column, in its own units; on a phone the style sheet enlarges the text."""
 
@@ -35,7 +37,7 @@ def element(tag: str, content: str = "", /, **attributes: Any) -> Markup:
         for name, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{tag}{said}>{escape(content)}</{tag}>" if content else f"<{tag}{said}/>")  # noqa: S704
+    return Markup(f"<{tag}{said}>{escape(content)}</{tag}>" if content else f"<{tag}{said}/>")
 
 
 def _short(value: Any) -> Any:
@@ -86,7 +88,7 @@ class Scale:
         """Hold all values, with some room on both sides."""
         found = [_bent(v, log) for v in values]
         low, high = min(found), max(found)
-        margin = room * (high - low) or (0.5 if log else 0.5 * abs(high) or 0.5)
+        margin = room * (high - low) if high > low else 0.5 if log else 0.5 * abs(high) or 0.5
         ends = low - margin, high + margin
         return Scale(*((math.exp(e) for e in ends) if log else ends), start, end, log)  # type: ignore[misc]
 
@@ -109,7 +111,7 @@ class Scale:
             >>> Scale(0.03, 2.0, 0.0, 100.0, log=True).ticks()
             [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
         """
-        if self.log:
+        if self.log and self.high > DECADE * self.low:
             return _log_ticks(self.low, self.high, most)
         rough = (self.high - self.low) / most
         size = 10.0 ** math.floor(math.log10(rough))
@@ -134,7 +136,7 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def words(text: str, x: float, y: float, kind: str = "", *, anchor: str = "start") -> Markup:
-    """Write text into a figure: at x, "start", "middle" or "end" of it, on a line at y, in classes of the style sheet."""
+    """Write text into a figure: its start, middle or end at x, on a line at y; `kind` are classes of its style."""
     if not text:
         return Markup()
     return element(
@@ -162,11 +164,12 @@ def dots(x: Array, y: Array, kind: str) -> Markup:
     )
 
 
-def across(scale: Scale, y: float, label: str, *, ticks: Sequence[float] | None = None, most: int = 6) -> Markup:  # fmt: skip
+def across(scale: Scale, y: float, label: str, *, most: int = 6) -> Markup:
     """Draw a horizontal axis at height y: its line, round numbers, and what they are."""
-    marks = scale.ticks(most) if ticks is None else ticks
-    parts = [element("line", x1=float(scale.start), x2=float(scale.end), y1=float(y), y2=float(y), class_="axis")]
-    for tick in marks:
+    parts = [
+        element("line", x1=float(scale.start), x2=float(scale.end), y1=float(y), y2=float(y), class_="axis")
+    ]
+    for tick in scale.ticks(most):
         parts += [
             element("line", x1=scale(tick), x2=scale(tick), y1=float(y), y2=y + 4.0, class_="axis"),
             words(f"{tick:g}", scale(tick), y + 20, "tick", anchor="middle"),
