@@ -69,7 +69,7 @@ def estimate(
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
             given samples. Beyond the line it costs about as much again as the answer; with an interval between the laws
-            it always comes along. "auto": where it is to be had.
+            it always comes along. "auto": where it is to be had, without a warning.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -116,7 +116,7 @@ def estimate(
             found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
-    elif found.floor is not None and not of_laws and found.value < CLEAR * found.floor.value:
+    elif found.floor is not None and not (of_laws or sought) and found.value < CLEAR * found.floor.value:
         warnings.warn(
             f"{found.quantity} {found.target.words} is {found.value:.4g}, and two samples of these sizes from one law "
             f"would be {found.floor.told} apart: noise alone would show as much. wdist.two_sample_test says whether "

@@ -16,6 +16,7 @@ from typing import Any
 from wdist.errors import InputError
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder
+from wdist.gan.losses import Wasserstein
 from wdist.gan.recipes import rebuilt
 from wdist.report.curves import readings
 from wdist.report.origin import Input, Origin
@@ -51,8 +52,8 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     written, rows = folder.read_config(), [row for row in folder.rows() if "step" in row]
     if not rows:
         raise InputError(f"{path} has logged no step yet; report on it when it has")
-    config = rebuilt(written["config"])
-    quantity = config.loss.quantity
+    config = written["config"]
+    quantity = (rebuilt(config["loss"]) if "loss" in config else Wasserstein()).quantity
     unit = "the unit of the data" if quantity == "W1" else "nats"
     if origin is None:
         origin = Origin.now(
@@ -66,14 +67,14 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
         "verdict": _verdict(finite, quantity, evaluation),
         "quantity": quantity,
         "unit": unit,
-        "steps": {"done": rows[-1]["step"], "asked": config.steps},
+        "steps": {"done": rows[-1]["step"], "asked": config["steps"]},
         "last": {key: _last(finite, key) for key in ("critic", "held", "debiased", "seconds")},
         "evaluation": None if evaluation is None else {
             "numbers": {key: _finite(value) for key, value in evaluation.numbers.items()},
             "collapse": evaluation.collapse, "coverage": asdict(evaluation.coverage), "seconds": evaluation.seconds,
         },
         "log": finite,
-        "config": written["config"],
+        "config": config,
         "origin": origin.to_dict(),
     }  # fmt: skip
     shown = (
@@ -81,7 +82,7 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     )
     return render(
         "run.html", folder.path.resolve().name, data, curve=readings(finite, quantity, unit), sheets=_sheets(folder),
-        evaluation=evaluation, shown=shown, settings=settings(written["config"]),
+        evaluation=evaluation, shown=shown, settings=settings(config),
     )  # fmt: skip
 
 
