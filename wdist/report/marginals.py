@@ -62,8 +62,8 @@ def marginal(
     low, high = _span(a, b, column)
     x = Scale(low, high, 0.0, width)
     y = Scale(0.0, 1.0, height - foot, head)
-    curves = [_curve(side, column, x, y) for side in (a, b)]
-    between = [np.concatenate([one, other[::-1]]) for one, other in zip(*curves, strict=True)]
+    of_a, of_b = (_curve(side, column, x, y) for side in (a, b))
+    around = [np.concatenate([one, other[::-1]]) for one, other in zip(of_a, of_b, strict=True)]
     return drawing(
         key,
         f"Distribution functions along {label}",
@@ -71,9 +71,9 @@ def marginal(
         "the two lines is W1 along it.",
         (width, height),
         ground(y, (0.0, width), "share of the points up to there" if wide else "", most=2),
-        path(*between, "between", closed=True),
-        path(*curves[0], "curve a"),
-        path(*curves[1], "curve b"),
+        path(around[0], around[1], "between", closed=True),
+        path(of_a[0], of_a[1], "curve a"),
+        path(of_b[0], of_b[1], "curve b"),
         across(x, height - foot, label if wide else "", most=5 if wide else 4),
     )  # fmt: skip
 

@@ -10,7 +10,6 @@ import base64
 import json
 import math
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +63,11 @@ def render(template: str, title: str, data: dict[str, Any], **parts: Any) -> Pag
         parts: What else the template asks for: figures as markup, all else as text.
     """
     text = json.dumps({"format": FORMAT, **data}, allow_nan=False, indent=1)
-    data = json.loads(text)
+    held = json.loads(text)
 
     def number(place: str, form: str = ".6g") -> Markup:
         """A number by its place in the JSON, for a person and for a machine; a dash for None."""
-        value = reduce(
-            lambda inside, key: inside[int(key) if isinstance(inside, list) else key], place.split("."), data
-        )
+        value = _at(held, place)
         if value is None:
             return Markup("–")
         assert isinstance(value, int) or math.isfinite(value), place
@@ -81,13 +78,20 @@ def render(template: str, title: str, data: dict[str, Any], **parts: Any) -> Pag
         lstrip_blocks=True,
     )  # fmt: skip
     html = world.get_template(template).render(
-        title=title, data=data, number=number, embedded=_inert(text),
+        title=title, data=held, number=number, embedded=_inert(text),
         download=base64.b64encode(text.encode()).decode(), style=Markup((TEMPLATES / "style.css").read_text("utf-8")),
         **parts,
     )  # fmt: skip
     return Page(
-        title, data, html.encode("utf-8", "replace").decode()
+        title, held, html.encode("utf-8", "replace").decode()
     )  # file names may hold bytes that are no text
+
+
+def _at(held: Any, place: str) -> Any:
+    """What stands at a place such as "estimate.floor.a" or "families.0.low"."""
+    for key in place.split("."):
+        held = held[int(key) if isinstance(held, list) else key]
+    return held
 
 
 def _inert(text: str) -> Markup:

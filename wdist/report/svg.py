@@ -89,8 +89,8 @@ class Scale:
         found = [_bent(v, log) for v in values]
         low, high = min(found), max(found)
         margin = room * (high - low) if high > low else 0.5 if log else 0.5 * abs(high) or 0.5
-        ends = low - margin, high + margin
-        return Scale(*((math.exp(e) for e in ends) if log else ends), start, end, log)  # type: ignore[misc]
+        low, high = low - margin, high + margin
+        return Scale(math.exp(low), math.exp(high), start, end, log) if log else Scale(low, high, start, end)
 
     def __call__(self, value: float) -> float:
         """Where a number lies."""
@@ -149,10 +149,8 @@ def figure(value: float, of: str) -> Markup:
     return element("tspan", f"{value:.6g}", data_of=of, data_value=repr(value))
 
 
-def path(x: Array, y: Array, kind: str, *, steps: bool = False, closed: bool = False) -> Markup:
-    """Draw a line through points, (n,) each; with `steps` it goes across first, then up."""
-    if steps:
-        x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+def path(x: Array, y: Array, kind: str, *, closed: bool = False) -> Markup:
+    """Draw a line through points, (n,) each."""
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     return element("path", d=f"M{points}{'Z' if closed else ''}", class_=kind)
 
