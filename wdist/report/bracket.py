@@ -108,7 +108,9 @@ def _noise(found: Estimate, scale: Scale, foot: float) -> Markup:
 def _drawn(row: _Row, scale: Scale, y: float) -> Markup:
     line = y + 20.0
     parts = [words(row.label, scale.start, y + 6, "label")]
-    numbers = Markup(" to ").join(figure(value, place) for place, value in row.numbers)
+    numbers = Markup(" and " if row.kind == "noise" else " to ").join(
+        figure(value, place) for place, value in row.numbers
+    )
     parts.append(words(numbers, scale.end, y + 6, f"number {row.kind}", anchor="end"))
     low = scale(row.low) if row.low is not None else scale.start
     high = scale(row.high) if row.high is not None else scale.end
