@@ -390,10 +390,22 @@ class TestFiles:
         with pytest.raises(InputError, match=re.escape(text)):
             report.of_estimate(estimate(), **given)
 
+    def test_a_plan_between_other_samples_is_refused(self):
+        x = normal(20)
+        with pytest.raises(
+            InputError, match="has a plan between other samples than these of 20 and 10 points"
+        ):
+            report.of_estimate(wdist.estimate(x, x), x, x[:10], permutations=9)
+
+    @pytest.mark.slow
     def test_sources_are_drawn_from(self):
         law = wdist.truth.laws.standard_gaussian(2)
         page = report.of_estimate(estimate(), law, law, permutations=39)
         assert page.data["samples"][0]["points"] == 2000
+        found = wdist.estimate(law, law, method="discrete")  # its plan joins draws that are gone
+        assert not html_page.read(report.of_estimate(found, law, law, permutations=9).html).all(
+            "path", kind="ways"
+        )
 
     def test_a_run_without_a_step_is_refused(self, tmp_path, run_folder):
         (tmp_path / "config.json").write_text((run_folder / "config.json").read_text())
