@@ -23,12 +23,16 @@ FIGURES = {
 
 def evaluator_of(config: TrainConfig, seed: int = 0) -> Evaluator:
     """The judge of a run: its held-out points, with their labels where they have some."""
+    import numpy as np
+
     from wdist.gan.data import Rows
     from wdist.gan.evaluator import Evaluator
     from wdist.gan.sets import opened
 
     parts = opened(config.data)
-    labels = parts.held.labels if isinstance(parts.held, Rows) else None
+    labels = None
+    if isinstance(parts.held, Rows) and parts.held.labels is not None:
+        labels = np.array(parts.held.names)[parts.held.labels.numpy()]
     return Evaluator(parts.held_out(), labels=labels, seed=seed)
 
 
