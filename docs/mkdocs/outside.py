@@ -43,7 +43,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Point links at pages."""
+    """Point links at pages; a page that belongs to no section needs no column of its neighbours."""
+    if page.parent is None:
+        page.meta["hide"] = ["navigation"]
     uri = page.file.src_uri
     home, here = posixpath.dirname(source(uri)), posixpath.dirname(uri) or "."
 

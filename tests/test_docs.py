@@ -1,0 +1,323 @@
+"""What the pages say, runs: Python blocks page by page, options of commands, links; and the gallery's contract.
+
+The blocks of a page share one namespace, which begins with what `GIVEN` has for the page: the small data that the page
+takes for granted. A number in a comment after an expression is compared with it, to the digits it has. A block that
+cannot run here stands below a comment `<!-- not run: why -->`, which neither GitHub nor the site shows.
+"""
+
+import ast
+import inspect
+import itertools
+import json
+import operator
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+import wdist
+import wdist.gan
+from wdist.cli import app
+from wdist.gan.classifier import mnist_classifier
+from wdist.measures import as_samples
+
+ROOT = Path(wdist.__file__).parents[1]
+PAGES = ("README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
+SHOWN = (*PAGES, "CHANGELOG.md", "benchmarks/README.md", "wdist/data/README.md")
+
+FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+NOT_RUN = re.compile(r"<!-- not run: (.+) -->\s*$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    excuse: str | None
+
+
+def blocks(page, language):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        indent, tongue, body = found.groups()
+        if tongue == language:
+            before = text[: found.start()]
+            excuse = NOT_RUN.search(before)
+            body = "".join(line.removeprefix(indent) for line in body.splitlines(keepends=True))
+            yield Block(page, before.count("\n") + 2, tongue, body, excuse and excuse[1])
+
+
+def run(block, names, own_data):
+    """Run a block; a number in a comment after an expression is its value, and words are, where the data are known."""
+    for node in ast.parse(block.text).body:
+        where = f"{block.page}:{block.line + node.lineno - 1}"
+        if not isinstance(node, ast.Expr):
+            exec(compile(ast.Module([node], []), where, "exec"), names)
+            continue
+        value = eval(compile(ast.Expression(node.value), where, "eval"), names)
+        said = comment(block.text.splitlines(), node)
+        if number := re.match(r"-?\d+\.?\d*(e-?\d+)?(?=$|,)", said):
+            mantissa = number[0].partition("e")[0]
+            digit = 10.0 ** (int((number[1] or "e0")[1:]) - len(mantissa.partition(".")[2]))
+            assert float(value) == pytest.approx(float(number[0]), abs=0.51 * digit), where
+        elif own_data and said and isinstance(value, wdist.Estimate | wdist.Floor):
+            assert repr(value).startswith(re.split(r"; by |; \.\.\.", said)[0]), f"{where}: {value!r}"
+
+
+def comment(lines, node):
+    """What stands after an expression: in the rest of its line, or in the lines of comment below."""
+    rest = lines[node.end_lineno - 1][node.end_col_offset :].strip()
+    below = [] if rest else itertools.takewhile(lambda line: line.startswith("#"), lines[node.end_lineno :])
+    return " ".join(line.removeprefix("#").strip() for line in (rest, *below) if line)
+
+
+def laws():
+    case = wdist.truth.translation(2 * wdist.truth.axis(2))
+    return case.a, case.b
+
+
+def clouds(*sizes, dim=2):
+    rng = np.random.default_rng(0)
+    return [rng.normal(loc=k, size=(n, dim)) for k, n in enumerate(sizes)]
+
+
+def readme():
+    (a, b), (x, y, z) = clouds(60, 60), clouds(60, 50, 40)
+    w, (law, loader), (real, fake) = (
+        np.full(60, 1 / 60),
+        laws(),
+        np.random.default_rng(0).random((2, 40, 3, 64, 64)),
+    )
+    clipped = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
+    return dict(locals(), critic=lambda points: -points[:, 0])
+
+
+def evaluation():
+    digits = wdist.datasets.mnist().points
+    return {
+        "held_out": digits[7000:7100],
+        "generator": as_samples(digits[7100:7200]),
+        "net": mnist_classifier()[0],
+    }
+
+
+def calibration():
+    a, b = laws()
+    return {"a": a, "b": b}
+
+
+def many():
+    x, y, z = clouds(60, 50, 40)
+    return {"x": x, "y": y, "z": z, "samples": [x, y], "references": [z], "loader": [(x, y), (y, z)]}
+
+
+def meaning():
+    (a, b), (x, y) = clouds(100, 100), clouds(400, 300, dim=8)
+    before, after = (
+        pd.DataFrame(x[:100], columns=list("abcdefgh")),
+        pd.DataFrame(y[:100], columns=list("abcdefgh")),
+    )
+    return dict(locals(), my_critic=lambda p: -p[:, 0], est=wdist.estimate(a, b), sample=a, batch=a[:20] + 1)
+
+
+GIVEN = {
+    "README.md": readme,
+    "docs/gan-evaluation.md": evaluation,
+    "docs/kappa.md": calibration,
+    "docs/many.md": many,
+    "docs/meaning.md": meaning,
+}
+"""Page -> what it takes for granted."""
+
+DEAR = {"README.md", "docs/gan.md", "docs/kappa.md"}
+"""Pages that fit critics or train generators at the sizes they speak of."""
+
+OPTIONAL = {"geomloss"}
+
+WITH_PYTHON = [page for page in PAGES if any(not block.excuse for block in blocks(page, "python"))]
+
+
+@pytest.mark.filterwarnings("ignore::wdist.WdistWarning")
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page in DEAR else page for page in WITH_PYTHON]
+)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    t0 = time.process_time()
+    names = {"wdist": wdist, **GIVEN.get(page, dict)()}
+    missing = set()
+    for block in blocks(page, "python"):
+        if block.excuse:
+            continue
+        try:
+            run(block, names, own_data=page not in GIVEN)
+        except ModuleNotFoundError as error:
+            missing.add(error.name)
+            continue
+        if "\nours = " in block.text:
+            check_alike(block, names["theirs"], names["ours"])
+    print("CPU", page, time.process_time() - t0)
+    assert missing <= OPTIONAL
+    if missing:
+        pytest.skip(f"all but what needs {', '.join(missing)} ran")
+
+
+def check_alike(block, theirs, ours):
+    """A page's claim that two libraries give one number: to 1e-9, entropic ones to 1e-3, random directions to 2 %."""
+    loose = {"sinkhorn": 1e-3, "n_projections": 0.02}
+    close = next((tolerance for word, tolerance in loose.items() if word in block.text), 1e-9)
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=close, atol=1e-9)
+
+
+@pytest.mark.parametrize("page", sorted(DEAR))
+def test_names_on_a_dear_page_exist(page):
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block.text)):
+            chain = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+            if re.fullmatch(r"(wdist|gan)(\.\w+)+", chain):
+                operator.attrgetter(chain.partition(".")[2])(
+                    wdist if chain.startswith("wdist") else wdist.gan
+                )
+
+
+def test_the_recipes_are_as_measured():
+    """The table of docs/gan.md against what `python -m benchmarks.gan_curves rank` wrote."""
+    runs = {}
+    for classes in ("7", "0123456789"):
+        for run in json.loads((ROOT / f"benchmarks/results/gan_curves_{classes}.json").read_text())["runs"]:
+            runs.setdefault((run["name"], classes), []).append(run["points"][-1]["logged"])
+
+    def mean(name, classes, number):
+        return np.mean([logged[number] for logged in runs[name, classes]])
+
+    rows = re.findall(
+        r"^\| (\w[^|]*) \| [^|]* \|((?: [\d.]+ \|){5})$", (ROOT / "docs/gan.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == {name for name, _ in runs}
+    for name, figures in rows:
+        found = [mean(name, c, number) for c in ("7", "0123456789") for number in ("debiased", "diversity")]
+        found.append(mean(name, "0123456789", "missing"))
+        assert [float(x) for x in figures.split("|")[:-1]] == pytest.approx(found, abs=0.0051), name
+
+
+def test_every_excuse_is_needed():
+    excused = [block for page in PAGES for block in blocks(page, "python") if block.excuse]
+    assert [(block.page, block.excuse) for block in excused] == [
+        (
+            "docs/many.md",
+            "no scheduler answers under that address; tests/test_pairwise.py does this on a cluster of its own",
+        )
+    ]
+
+
+def test_a_number_that_is_not_so_is_found():
+    with pytest.raises(AssertionError, match="page:7"):
+        run(Block("page", 7, "python", "1 + 1  # 2.1", None), {}, own_data=True)
+    with pytest.raises(AssertionError, match="page:8"):
+        text = "import wdist\nwdist.estimate([0], [1])\n# W1 between the samples = 2 (exact); by line"
+        run(Block("page", 7, "python", text, None), {}, own_data=True)
+
+
+COMMAND = re.compile(r"`((?:torchrun|python|pip|wdist|\.venv/bin/\w+) [^`]+)`")
+
+
+def commands():
+    """Every command that a page shows: the lines of its blocks, and what stands in the running text between backticks."""
+    for page in SHOWN:
+        shown = [line for block in blocks(page, "sh") for line in block.text.replace("\\\n", "").splitlines()]
+        shown += COMMAND.findall(FENCE.sub("", (ROOT / page).read_text(encoding="utf-8")))
+        for part in (part.strip() for line in shown for part in re.split(r"&&|;", line)):
+            yield page, part
+
+
+def wdist_options(words):
+    """Options of the command that the words lead to; a word that leads nowhere is an argument."""
+    command = typer.main.get_command(app)
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+
+
+def module_text(name):
+    """Source of `python -m name`, and of what the module runs."""
+    return (ROOT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(commands())))
+def test_a_command_and_its_options_exist(page, command):
+    words = shlex.split(command.partition("#")[0])
+    given = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    if "-m" in words[:-1] and "wdist" not in words and words[0].endswith("python"):
+        text = module_text(words[words.index("-m") + 1]) if "venv" not in words else ""
+        for name in [] if "venv" in words else given[1:]:
+            assert name in text or f"{name[2:].replace('-', '_')}:" in text, f"{page}: {command}"
+    elif "wdist" in (name := Path(words[0]).name) or "wdist" in words:
+        rest = words[1:] if "wdist" in name else words[words.index("wdist") + 1 :]
+        allowed = wdist_options(rest)
+        unknown = [word for word in given if word in rest and word not in allowed]
+        assert unknown == [], f"{page}: {command}"
+    elif words[0] == "python" and words[1].startswith("examples/"):
+        assert all(name in (ROOT / words[1]).read_text(encoding="utf-8") for name in given), (
+            f"{page}: {command}"
+        )
+
+
+def slug(heading):
+    """Anchor that GitHub, and the site, give a heading."""
+    text = re.sub(r"[*`]|\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\s-]", "", text).replace(" ", "-")
+
+
+def links():
+    for page in SHOWN:
+        text = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", text):
+            yield page, target
+
+
+@pytest.mark.parametrize(("page", "target"), sorted(set(links())))
+def test_a_link_leads_somewhere_on_github(page, target):
+    path, _, anchor = target.partition("#")
+    file = (ROOT / page).parent / path if path else ROOT / page
+    assert file.exists(), f"{page} links to {target}"
+    if anchor:
+        headings = re.findall(r"^#+ (.+)$", FENCE.sub("", file.read_text(encoding="utf-8")), re.MULTILINE)
+        assert anchor in map(slug, headings), f"{page} links to {target}"
+
+
+class TestGallery:
+    """The contract of docs/mkdocs/gallery.py."""
+
+    @pytest.mark.parametrize("script", sorted(path.name for path in ROOT.glob("examples/*.py")))
+    def test_a_script_has_title_finding_and_figure(self, script):
+        title, _, finding = ast.get_docstring(ast.parse((ROOT / "examples" / script).read_text())).partition(
+            "\n"
+        )
+        assert title.endswith(".")
+        assert len(title) <= 60
+        assert re.search(r"\d", finding), "a finding is in numbers"
+        assert (ROOT / f"docs/gallery/{Path(script).stem}.png").exists()
+
+    def test_every_figure_has_its_script(self):
+        figures = {path.stem for path in ROOT.glob("docs/gallery/*.png")}
+        assert figures == {path.stem for path in ROOT.glob("examples/*.py")}
+
+
+def test_the_reference_has_every_public_name():
+    shown = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("docs/api/*.md"))
+    described = set(re.findall(r"::: wdist\.(\w+)", shown))
+    modules = {name for name in wdist.__all__ if inspect.ismodule(getattr(wdist, name))}
+    assert set(wdist.__all__) - described - modules == {"METHODS", "__version__"}
+    for name in ("truth", "functional"):
+        inside = set(re.findall(rf"::: wdist\.{name}\.(\w+)", shown))
+        assert inside == set(getattr(wdist, name).__all__)
