@@ -122,7 +122,8 @@ def many():
 
 
 def meaning():
-    (a, b), (x, y) = clouds(100, 100), clouds(400, 300, dim=8)
+    (a, b), (x, y) = clouds(100, 100), np.split(np.random.default_rng(0).random((700, 8)), [400])
+    x, y = x / 2, (y + 1) / 2
     before, after = (
         pd.DataFrame(x[:100], columns=list("abcdefgh")),
         pd.DataFrame(y[:100], columns=list("abcdefgh")),
@@ -223,8 +224,8 @@ def test_every_excuse_is_needed():
 def test_a_number_that_is_not_so_is_found():
     with pytest.raises(AssertionError, match="page:7"):
         run(Block("page", 7, "python", "1 + 1  # 2.1", None), {}, own_data=True)
+    text = "import wdist\nwdist.estimate([0], [1])\n# W1 between the samples = 2 (exact); by line"
     with pytest.raises(AssertionError, match="page:8"):
-        text = "import wdist\nwdist.estimate([0], [1])\n# W1 between the samples = 2 (exact); by line"
         run(Block("page", 7, "python", text, None), {}, own_data=True)
 
 
@@ -232,7 +233,7 @@ COMMAND = re.compile(r"`((?:torchrun|python|pip|wdist|\.venv/bin/\w+) [^`]+)`")
 
 
 def commands():
-    """Every command that a page shows: the lines of its blocks, and what stands in the running text between backticks."""
+    """Every command that a page shows: the lines of its blocks, and what stands between backticks elsewhere."""
     for page in SHOWN:
         shown = [line for block in blocks(page, "sh") for line in block.text.replace("\\\n", "").splitlines()]
         shown += COMMAND.findall(FENCE.sub("", (ROOT / page).read_text(encoding="utf-8")))

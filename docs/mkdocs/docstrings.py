@@ -1,4 +1,4 @@
-"""What mkdocstrings has to be told of the docstrings here: "Example:" heads a doctest, which it knows as "Examples:"."""
+"""What mkdocstrings has to be told of docstrings here: "Example:" heads a doctest, which it knows as "Examples:"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Formulas become MathML when the site is built: no script and no font is fetched to read them."""
+"""Formulas become MathML when the site is built: no script and no font is fetched to read them.
+
+Those of a letter and an index, such as W_p, are written plainly in pages and docstrings; here they are given their index.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,22 @@ from typing import Any
 from latex2mathml.converter import convert
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+PLAIN = re.compile(r"(<(pre|code|math)\b.*?</\2>|<[^>]*>)|\b([A-Z])_([a-z])(?:\^([a-z])\b)?", re.DOTALL)
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
     """Typeset what `pymdownx.arithmatex` found between dollars."""
-    return FORMULA.sub(_typeset, html)
+    return PLAIN.sub(_indexed, FORMULA.sub(_typeset, html))
+
+
+def _indexed(found: re.Match[str]) -> str:
+    code, _, letter, index, power = found.groups()
+    if code:
+        return code
+    return f"<i>{letter}</i><sub>{index}</sub>" + (f"<sup>{power}</sup>" if power else "")
 
 
 def _typeset(formula: re.Match[str]) -> str:
-    display = "block" if formula[1] == "div" else "inline"
-    return f'<{formula[1]} class="formula">{convert(entities.unescape(formula[2]).strip(), display=display)}</{formula[1]}>'
+    tag = formula[1]
+    mathml = convert(entities.unescape(formula[2]).strip(), display="block" if tag == "div" else "inline")
+    return f'<{tag} class="formula">{mathml}</{tag}>'
