@@ -43,9 +43,11 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Point links at pages; a page that belongs to no section needs no column of its neighbours."""
+    """Point links at pages; hide the column of neighbours where there are none; let searches find the guide first."""
     if page.parent is None:
         page.meta["hide"] = ["navigation"]
+    elif page.parent.title == "Project":
+        page.meta["search"] = {"boost": 0.1}
     uri = page.file.src_uri
     home, here = posixpath.dirname(source(uri)), posixpath.dirname(uri) or "."
 
