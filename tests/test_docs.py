@@ -69,8 +69,8 @@ def run(block, names, own_data):
         if number := re.match(r"-?\d+\.?\d*(e-?\d+)?(?=$|,)", said):
             mantissa = number[0].partition("e")[0]
             digit = 10.0 ** (int((number[1] or "e0")[1:]) - len(mantissa.partition(".")[2]))
-            assert float(value) == pytest.approx(float(number[0]), abs=0.51 * digit), where
-        elif own_data and said and isinstance(value, wdist.Estimate | wdist.Floor):
+            assert float(value) == pytest.approx(float(number[0]), rel=1e-12, abs=0.51 * digit), where
+        elif own_data and " between " in said and isinstance(value, wdist.Estimate | wdist.Floor):
             assert repr(value).startswith(re.split(r"; by |; \.\.\.", said)[0]), f"{where}: {value!r}"
 
 
