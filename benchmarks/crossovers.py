@@ -26,17 +26,19 @@ ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
 LATE = (6000,)  # where the winner changes late: assignments in many dimensions, and W1 in few
-FAMILIES = ("gaussian", "clustered", "separated", "heavy")
+FAMILIES = {False: ("gaussian", "clustered", "heavy"), True: ("separated",)}
+"""By whether the clouds lie apart."""
 MASSES = ("matched", "uniform", "uneven")
 ASSIGNMENT_ONLY = ("scipy", "lapx")
-HOPELESS = 4.0  # times the fastest: such an engine is not run at larger sizes
+HOPELESS = 4.0  # times the fastest, and falling further behind: such an engine is not run at larger sizes
 MARGIN = 1.1  # times faster an engine has to be to take over from the one before
 
 ABOUT = (
     "Which engine of wdist.Discrete is fastest, measured by `python -m benchmarks.run crossovers`. The first rule "
     "that holds is taken. p and d: order and dimension lie in [low, high), null for no end. masses: matched for "
-    "equal numbers of points of equal mass, uniform for unequal numbers, uneven else. from: the geometric mean of "
-    "n and m is at least that. engines: fastest first."
+    "equal numbers of points of equal mass, uniform for unequal numbers, uneven else. apart: whether the means are "
+    "further from each other than twice the root mean square distance of points from their own. from: the geometric "
+    "mean of n and m is at least that. engines: fastest first."
 )
 
 Times = dict[str, float]
@@ -45,23 +47,27 @@ Times = dict[str, float]
 def rows(table: Table, quick: bool) -> Iterator[Row]:
     """The grid; what is yielded must be in the table before the next is asked for."""
     sizes, dimensions = ((100, 200), (2, 16)) if quick else (SIZES, DIMENSIONS)
-    for p, d, masses in itertools.product(ORDERS, dimensions, MASSES):
+    for p, d, masses, apart in itertools.product(ORDERS, dimensions, MASSES, FAMILIES):
         matched = masses == "matched"
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
         changes_late = (matched and d == DIMENSIONS[-1]) or (p == 1 and d <= 3)
         late = LATE if changes_late and not quick else ()
+        before: Times = {}
         for n in (*sizes, *late):
             contenders = tuple(
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
             )
-            for family in FAMILIES:
+            for family in FAMILIES[apart]:
                 fewer = n * 4 // 5 if masses == "uniform" else None
                 instance = Instance(family, n, d, p, m=fewer, weighted=masses == "uneven", seed=TUNED)
                 yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
-            times = _slowness([row for row in table.rows if _cell(row) == (p, d, masses, n)])
+            behind = _slowness([row for row in table.rows if _cell(row) == (p, d, masses, apart, n)])
             alive = [
-                engine for engine in alive if times.get(engine, math.inf) < HOPELESS * min(times.values())
+                engine
+                for engine in alive
+                if behind.get(engine, math.inf) < max(HOPELESS, before.get(engine, math.inf))
             ]
+            before = behind
 
 
 def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
@@ -69,14 +75,21 @@ def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
     cells: dict[tuple[Any, ...], list[Record]] = {}
     for row in table_rows:
         cells.setdefault(_cell(row), []).append(row)
-    by_size: dict[tuple[float, int, str], dict[int, Times]] = {}
-    for (p, d, masses, n), members in cells.items():
-        by_size.setdefault((p, d, masses), {})[n] = _slowness(members)
-    orders = _bands(sorted({p for p, _, _ in by_size}), whole=False)
-    dimensions = _bands(sorted({d for _, d, _ in by_size}), whole=True)
+    by_size: dict[tuple[float, int, str, bool], dict[int, Times]] = {}
+    for (*kind, n), members in cells.items():
+        by_size.setdefault(tuple(kind), {})[n] = _slowness(members)  # type: ignore[arg-type]
+    orders = _bands(sorted({p for p, *_ in by_size}), whole=False)
+    dimensions = _bands(sorted({d for _, d, *_ in by_size}), whole=True)
     return [
-        {"p": orders[p], "d": dimensions[d], "masses": masses, "from": start, "engines": ranking}
-        for (p, d, masses), sizes in sorted(by_size.items())
+        {
+            "p": orders[p],
+            "d": dimensions[d],
+            "masses": masses,
+            "apart": apart,
+            "from": start,
+            "engines": ranking,
+        }
+        for (p, d, masses, apart), sizes in sorted(by_size.items())
         for start, ranking in reversed(_segments(sizes))
     ]
 
@@ -88,10 +101,10 @@ def written(table: Table) -> str:
     return f'{head},\n "rules": [\n  {lines}\n ]\n}}\n'
 
 
-def _cell(row: Record) -> tuple[float, int, str, int]:
+def _cell(row: Record) -> tuple[float, int, str, bool, int]:
     instance = row["instance"]
     masses = "uneven" if instance["weighted"] else "uniform" if instance["m"] else "matched"
-    return instance["p"], instance["d"], masses, instance["n"]
+    return instance["p"], instance["d"], masses, instance["family"] in FAMILIES[True], instance["n"]
 
 
 def _slowness(members: list[Record]) -> Times:

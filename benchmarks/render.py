@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, digits, population, scaling, steps
+from benchmarks import coverage, critic, crossovers, digits, gpu, population, scaling, steps
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -55,10 +55,12 @@ def page(results: Path) -> str:
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
-    sections += [("digits", digits.__doc__, digits.table)]
+    sections += [("digits", digits.__doc__, digits.table), ("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
-        parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")
+        parts.append(
+            f"## {name.upper() if name == 'gpu' else name.capitalize()}\n\n{about.splitlines()[0]}\n"
+        )
         path = results / f"{name}.json"
         if path.exists():
             table = json.loads(path.read_text())

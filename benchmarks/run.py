@@ -19,6 +19,7 @@ from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
 from benchmarks import gan as gan_
+from benchmarks import gpu as gpu_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
@@ -117,6 +118,17 @@ def steps(
     """Measure a step of a critic beside a plain loop, and the closed form of a penalty's gradient."""
     table = begun(folder(quick) / "steps.json", resume=resume)
     steps_.measure(table, device, quick, typer.echo)
+
+
+@app.command()
+def gpu(
+    device: Annotated[str, typer.Option(help="cuda; cpu tries the script only.")] = "cuda",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure Sinkhorn divergences and sliced distances on a graphics card, beside GeomLoss and POT there."""
+    table = begun(folder(quick) / "gpu.json", resume=resume)
+    gpu_.measure(table, device, quick, typer.echo)
 
 
 @app.command()

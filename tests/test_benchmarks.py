@@ -15,6 +15,9 @@ from benchmarks.harness import Candidate, Contender, Pace, Row, Target, measure
 from benchmarks.sides import SIDES, Answer
 from benchmarks.tables import GROUPS
 from benchmarks.verdict import ratio, score, verdict
+from wdist.methods.engines import apart
+from wdist.question import ask
+from wdist.rng import as_rng
 
 SPACE = [family for family in FAMILIES if family != "mnist"]
 
@@ -437,9 +440,31 @@ class TestCrossovers:
             }
         )
         assert crossovers.rules(rows) == [
-            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 1000, "engines": ["sparse", "pot"]},
-            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 0, "engines": ["pot", "sparse"]},
+            {
+                "p": [1, None],
+                "d": [1, None],
+                "masses": "matched",
+                "apart": False,
+                "from": start,
+                "engines": ranking,
+            }
+            for start, ranking in ((1000, ["sparse", "pot"]), (0, ["pot", "sparse"]))
         ]
+
+    def test_clouds_that_lie_apart_have_rules_of_their_own(self):
+        rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}})
+        rows[1]["instance"]["family"] = "separated"
+        rows[1]["sides"][1]["cpu"] = [50.0]
+        assert [(rule["apart"], rule["engines"][0]) for rule in crossovers.rules(rows)] == [
+            (False, "sparse"), (True, "pot"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("d", crossovers.DIMENSIONS)
+    def test_families_are_apart_where_wdist_says_so(self, d):
+        for distant, families in crossovers.FAMILIES.items():
+            for family in families:
+                problem = Instance(family, 300, d, 1.0, seed=TUNED).build()
+                assert apart(ask(problem.x, problem.y, rng=as_rng(0))) is distant
 
     def test_bands_share_the_axes_out(self):
         times = {200: {"pot": 1.0}}
@@ -462,17 +487,21 @@ class TestCrossovers:
         rows[0]["sides"][0]["cpu"] = [3.0]
         assert crossovers.rules(rows)[0]["engines"] == ["pot", "sparse"]
 
-    def test_the_hopeless_are_not_run_on(self):
+    def test_who_falls_further_and_further_behind_is_not_run_on(self):
+        """Ten times slower and catching up goes on, ten times and not catching up does not."""
+        behind = {300: {"scipy": 10.0, "sparse": 20.0}, 1000: {"scipy": 10.0, "sparse": 10.0}}
         table = types.SimpleNamespace(rows=[])
         seen = []
-        for one in crossovers.rows(table, True):
-            names = [contender.name for contender in one.contenders]
+        for one in crossovers.rows(table, False):
+            names = {contender.name for contender in one.contenders}
             seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
-            sides = [side_record(name, [100.0 if name == "scipy" else 1.0]) for name in names]
+            times = behind.get(one.instance.n, {})
+            sides = [side_record(name, [times.get(name, 1.0)]) for name in names]
             table.rows.append(record(*sides, instance=one.instance))
-        assert all("scipy" in names for n, uneven, names in seen if n == 100 and not uneven)
-        assert not any("scipy" in names for n, _, names in seen if n == 200)
-        assert not any({"scipy", "lapx"} & set(names) for _, uneven, names in seen if uneven)
+        assert all("scipy" in names for n, uneven, names in seen if n <= 1000 and not uneven)
+        assert not any("scipy" in names for n, _, names in seen if n == 3000)
+        assert all("sparse" in names for _, _, names in seen)
+        assert not any({"scipy", "lapx"} & names for _, uneven, names in seen if uneven)
 
     def test_the_file_is_json_with_its_environment(self):
         table = types.SimpleNamespace(rows=self.grid({200: {"pot": 1.0}}), environment={"date": "today"})
