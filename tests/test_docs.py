@@ -1,60 +1,26 @@
-"""What the pages say, runs: Python blocks page by page, options of commands, links; and the gallery's contract.
+"""What the pages say, runs: their Python blocks, and the tables that were typed from measurements.
 
 The blocks of a page share one namespace, which begins with what `GIVEN` has for the page: the small data that the page
-takes for granted. A number in a comment after an expression is compared with it, to the digits it has. A block that
-cannot run here stands below a comment `<!-- not run: why -->`, which neither GitHub nor the site shows.
+takes for granted. A number in a comment after an expression is compared with it, to the digits it has; where a page
+brings its own data, so is what an estimate says. A block that cannot run here stands below a comment
+`<!-- not run: why -->`, which neither GitHub nor the site shows.
 """
 
 import ast
-import inspect
 import itertools
 import json
 import operator
 import re
-import shlex
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
+from pages import PAGES, ROOT, Block, blocks
 
 import wdist
 import wdist.gan
-from wdist.cli import app
 from wdist.gan.classifier import mnist_classifier
 from wdist.measures import as_samples
-
-ROOT = Path(wdist.__file__).parents[1]
-PAGES = ("README.md", *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
-SHOWN = (*PAGES, "CHANGELOG.md", "benchmarks/README.md", "wdist/data/README.md")
-
-FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-NOT_RUN = re.compile(r"<!-- not run: (.+) -->\s*$")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    page: str
-    line: int
-    language: str
-    text: str
-    excuse: str | None
-
-
-def blocks(page, language):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for found in FENCE.finditer(text):
-        indent, tongue, body = found.groups()
-        if tongue == language:
-            before = text[: found.start()]
-            excuse = NOT_RUN.search(before)
-            body = "".join(line.removeprefix(indent) for line in body.splitlines(keepends=True))
-            yield Block(page, before.count("\n") + 2, tongue, body, excuse and excuse[1])
 
 
 def run(block, names, own_data):
@@ -154,7 +120,6 @@ WITH_PYTHON = [page for page in PAGES if any(not block.excuse for block in block
 )
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    t0 = time.process_time()
     names = {"wdist": wdist, **GIVEN.get(page, dict)()}
     missing = set()
     for block in blocks(page, "python"):
@@ -167,7 +132,6 @@ def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
             continue
         if "\nours = " in block.text:
             check_alike(block, names["theirs"], names["ours"])
-    print("CPU", page, time.process_time() - t0)
     assert missing <= OPTIONAL
     if missing:
         pytest.skip(f"all but what needs {', '.join(missing)} ran")
@@ -211,6 +175,21 @@ def test_the_recipes_are_as_measured():
         assert [float(x) for x in figures.split("|")[:-1]] == pytest.approx(found, abs=0.0051), name
 
 
+def test_engines_are_as_measured():
+    """What docs/methods.md says of the rules in wdist/data/crossovers.json."""
+    rules = json.loads((ROOT / "wdist/data/crossovers.json").read_text())["rules"]
+    bands = {}
+    for rule in rules:
+        band = (*rule["p"], *rule["d"], rule["masses"], rule["apart"])
+        bands.setdefault(band, {})[rule["engines"][0]] = rule["from"]
+    never = {band for band, first in bands.items() if "sparse" not in first}
+    assert never == {(1, 1.5, 1, 3, masses, True) for masses in ("matched", "uneven", "uniform")}
+    begins = [first["sparse"] for band, first in bands.items() if band not in never]
+    assert set(begins) == {548, 1732}
+    assert np.median(begins) == 548
+    assert {engine for first in bands.values() for engine in first} == {"sparse", "pot", "lapx"}
+
+
 def test_every_excuse_is_needed():
     excused = [block for page in PAGES for block in blocks(page, "python") if block.excuse]
     assert [(block.page, block.excuse) for block in excused] == [
@@ -227,98 +206,3 @@ def test_a_number_that_is_not_so_is_found():
     text = "import wdist\nwdist.estimate([0], [1])\n# W1 between the samples = 2 (exact); by line"
     with pytest.raises(AssertionError, match="page:8"):
         run(Block("page", 7, "python", text, None), {}, own_data=True)
-
-
-COMMAND = re.compile(r"`((?:torchrun|python|pip|wdist|\.venv/bin/\w+) [^`]+)`")
-
-
-def commands():
-    """Every command that a page shows: the lines of its blocks, and what stands between backticks elsewhere."""
-    for page in SHOWN:
-        shown = [line for block in blocks(page, "sh") for line in block.text.replace("\\\n", "").splitlines()]
-        shown += COMMAND.findall(FENCE.sub("", (ROOT / page).read_text(encoding="utf-8")))
-        for part in (part.strip() for line in shown for part in re.split(r"&&|;", line)):
-            yield page, part
-
-
-def wdist_options(words):
-    """Options of the command that the words lead to; a word that leads nowhere is an argument."""
-    command = typer.main.get_command(app)
-    for word in words:
-        command = getattr(command, "commands", {}).get(word, command)
-    return {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
-
-
-def module_text(name):
-    """Source of `python -m name`, and of what the module runs."""
-    return (ROOT / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(("page", "command"), sorted(set(commands())))
-def test_a_command_and_its_options_exist(page, command):
-    words = shlex.split(command.partition("#")[0])
-    given = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
-    if "-m" in words[:-1] and "wdist" not in words and words[0].endswith("python"):
-        text = module_text(words[words.index("-m") + 1]) if "venv" not in words else ""
-        for name in [] if "venv" in words else given[1:]:
-            assert name in text or f"{name[2:].replace('-', '_')}:" in text, f"{page}: {command}"
-    elif "wdist" in (name := Path(words[0]).name) or "wdist" in words:
-        rest = words[1:] if "wdist" in name else words[words.index("wdist") + 1 :]
-        allowed = wdist_options(rest)
-        unknown = [word for word in given if word in rest and word not in allowed]
-        assert unknown == [], f"{page}: {command}"
-    elif words[0] == "python" and words[1].startswith("examples/"):
-        assert all(name in (ROOT / words[1]).read_text(encoding="utf-8") for name in given), (
-            f"{page}: {command}"
-        )
-
-
-def slug(heading):
-    """Anchor that GitHub, and the site, give a heading."""
-    text = re.sub(r"[*`]|\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
-    return re.sub(r"[^\w\s-]", "", text).replace(" ", "-")
-
-
-def links():
-    for page in SHOWN:
-        text = FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
-        for target in re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", text):
-            yield page, target
-
-
-@pytest.mark.parametrize(("page", "target"), sorted(set(links())))
-def test_a_link_leads_somewhere_on_github(page, target):
-    path, _, anchor = target.partition("#")
-    file = (ROOT / page).parent / path if path else ROOT / page
-    assert file.exists(), f"{page} links to {target}"
-    if anchor:
-        headings = re.findall(r"^#+ (.+)$", FENCE.sub("", file.read_text(encoding="utf-8")), re.MULTILINE)
-        assert anchor in map(slug, headings), f"{page} links to {target}"
-
-
-class TestGallery:
-    """The contract of docs/mkdocs/gallery.py."""
-
-    @pytest.mark.parametrize("script", sorted(path.name for path in ROOT.glob("examples/*.py")))
-    def test_a_script_has_title_finding_and_figure(self, script):
-        title, _, finding = ast.get_docstring(ast.parse((ROOT / "examples" / script).read_text())).partition(
-            "\n"
-        )
-        assert title.endswith(".")
-        assert len(title) <= 60
-        assert re.search(r"\d", finding), "a finding is in numbers"
-        assert (ROOT / f"docs/gallery/{Path(script).stem}.png").exists()
-
-    def test_every_figure_has_its_script(self):
-        figures = {path.stem for path in ROOT.glob("docs/gallery/*.png")}
-        assert figures == {path.stem for path in ROOT.glob("examples/*.py")}
-
-
-def test_the_reference_has_every_public_name():
-    shown = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("docs/api/*.md"))
-    described = set(re.findall(r"::: wdist\.(\w+)", shown))
-    modules = {name for name in wdist.__all__ if inspect.ismodule(getattr(wdist, name))}
-    assert set(wdist.__all__) - described - modules == {"METHODS", "__version__"}
-    for name in ("truth", "functional"):
-        inside = set(re.findall(rf"::: wdist\.{name}\.(\w+)", shown))
-        assert inside == set(getattr(wdist, name).__all__)

@@ -3,7 +3,7 @@
 What a script owes the gallery: it is `examples/NAME.py`; its module docstring has the title in the first line (60
 letters at most, a full stop at the end), then what was found, in numbers and in Markdown, whose links are right from
 `examples/`; its figure is committed as `docs/gallery/NAME.png`. The page shows title, figure, finding, and the code
-below the docstring. The index lists the scripts by name; `tests/test_docs.py` holds every script to this.
+below the docstring. The index lists the scripts by name; `tests/test_docs_whole.py` holds every script to this.
 """
 
 from __future__ import annotations

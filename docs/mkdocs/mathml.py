@@ -1,6 +1,6 @@
 """Formulas become MathML when the site is built: no script and no font is fetched to read them.
 
-Those of a letter and an index, such as W_p, are written plainly in pages and docstrings; here they are given their index.
+A letter and an index, such as W_p, are written plainly in pages and docstrings; here they are set as such.
 """
 
 from __future__ import annotations
