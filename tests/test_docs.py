@@ -62,7 +62,7 @@ def readme():
     w, (law, loader), (real, fake) = (
         np.full(60, 1 / 60),
         laws(),
-        np.random.default_rng(0).random((2, 40, 3, 64, 64)),
+        np.random.default_rng(0).random((2, 40, 3, 32, 32)),
     )
     clipped = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
     return dict(locals(), critic=lambda points: -points[:, 0])

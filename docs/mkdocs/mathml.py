@@ -30,4 +30,7 @@ def _indexed(found: re.Match[str]) -> str:
 def _typeset(formula: re.Match[str]) -> str:
     tag = formula[1]
     mathml = convert(entities.unescape(formula[2]).strip(), display="block" if tag == "div" else "inline")
+    mathml = mathml.replace(
+        "<mo>&#x02016;</mo>", '<mo stretchy="false">&#x02016;</mo>'
+    )  # ‖ of a norm: as tall as text
     return f'<{tag} class="formula">{mathml}</{tag}>'
