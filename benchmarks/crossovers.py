@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import geometric_mean
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["rows", "rules", "written"]
 ORDERS = (1.0, 2.0)
 DIMENSIONS = (2, 3, 8, 32)
 SIZES = (300, 1000, 3000)
-LATE = (6000,)  # where the winner changes late: assignments in many dimensions, and W1 in few
+LATE = (6000,)  # where the winner changes late: assignments in many dimensions, and all in few
 FAMILIES = {False: ("gaussian", "clustered", "heavy"), True: ("separated",)}
 """By whether the clouds lie apart."""
 MASSES = ("matched", "uniform", "uneven")
@@ -41,7 +41,8 @@ ABOUT = (
     "mean of n and m is at least that. engines: fastest first."
 )
 
-Times = dict[str, float]
+Standing = tuple[bool, float]  # whether slower than POT on a family, and the mean of the time over POT's
+Standings = dict[str, Standing]
 
 
 def rows(table: Table, quick: bool) -> Iterator[Row]:
@@ -50,9 +51,9 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
     for p, d, masses, apart in itertools.product(ORDERS, dimensions, MASSES, FAMILIES):
         matched = masses == "matched"
         alive = [engine for engine in engines() if matched or engine not in ASSIGNMENT_ONLY]
-        changes_late = (matched and d == DIMENSIONS[-1]) or (p == 1 and d <= 3)
+        changes_late = (matched and d == DIMENSIONS[-1]) or d <= 3
         late = LATE if changes_late and not quick else ()
-        before: Times = {}
+        before: dict[str, float] = {}
         for n in (*sizes, *late):
             contenders = tuple(
                 Contender(engine, (Candidate("wdist Discrete", {"engine": engine}),)) for engine in alive
@@ -61,7 +62,7 @@ def rows(table: Table, quick: bool) -> Iterator[Row]:
                 fewer = n * 4 // 5 if masses == "uniform" else None
                 instance = Instance(family, n, d, p, m=fewer, weighted=masses == "uneven", seed=TUNED)
                 yield Row("crossovers", instance, contenders, isolated=False, interleaved=n <= 1000)
-            behind = _slowness([row for row in table.rows if _cell(row) == (p, d, masses, apart, n)])
+            behind = _behind([row for row in table.rows if _cell(row) == (p, d, masses, apart, n)])
             alive = [
                 engine
                 for engine in alive
@@ -75,9 +76,9 @@ def rules(table_rows: list[Record]) -> list[dict[str, Any]]:
     cells: dict[tuple[Any, ...], list[Record]] = {}
     for row in table_rows:
         cells.setdefault(_cell(row), []).append(row)
-    by_size: dict[tuple[float, int, str, bool], dict[int, Times]] = {}
+    by_size: dict[tuple[float, int, str, bool], dict[int, Standings]] = {}
     for (*kind, n), members in cells.items():
-        by_size.setdefault(tuple(kind), {})[n] = _slowness(members)  # type: ignore[arg-type]
+        by_size.setdefault(tuple(kind), {})[n] = _standings(members)  # type: ignore[arg-type]
     orders = _bands(sorted({p for p, *_ in by_size}), whole=False)
     dimensions = _bands(sorted({d for _, d, *_ in by_size}), whole=True)
     return [
@@ -107,27 +108,44 @@ def _cell(row: Record) -> tuple[float, int, str, bool, int]:
     return instance["p"], instance["d"], masses, instance["family"] in FAMILIES[True], instance["n"]
 
 
-def _slowness(members: list[Record]) -> Times:
-    """CPU time of each engine that was right on every family, over the fastest one's: on the family it is worst at."""
-    worst: dict[str, list[float]] = {}
-    for record in members:
-        times = {
-            side["name"]: seconds
-            for side in record["sides"]
-            if (seconds := figure(side, "cpu")) is not None and not fault(side, record)
-        }
+def _times(record: Record) -> dict[str, float]:
+    """CPU seconds of each engine that was right."""
+    return {
+        side["name"]: seconds
+        for side in record["sides"]
+        if (seconds := figure(side, "cpu")) is not None and not fault(side, record)
+    }
+
+
+def _over(members: list[Record], yardstick: Callable[[dict[str, float]], float]) -> dict[str, list[float]]:
+    """Times of each engine that was right on every family, over a yardstick: a figure a family."""
+    found: dict[str, list[float]] = {}
+    for times in map(_times, members):
         for engine, seconds in times.items():
-            worst.setdefault(engine, []).append(seconds / min(times.values()))
-    return {engine: max(ratios) for engine, ratios in worst.items() if len(ratios) == len(members)}
+            found.setdefault(engine, []).append(seconds / yardstick(times))
+    return {engine: ratios for engine, ratios in found.items() if len(ratios) == len(members)}
 
 
-def _segments(sizes: dict[int, Times]) -> list[tuple[int, list[str]]]:
+def _behind(members: list[Record]) -> dict[str, float]:
+    """How many times slower than the fastest each engine is on the family it is worst at."""
+    return {
+        engine: max(ratios) for engine, ratios in _over(members, lambda times: min(times.values())).items()
+    }
+
+
+def _standings(members: list[Record]) -> Standings:
+    over = _over(members, lambda times: times.get("pot", min(times.values())))
+    return {engine: (max(ratios) > 1, geometric_mean(ratios)) for engine, ratios in over.items()}
+
+
+def _segments(sizes: dict[int, Standings]) -> list[tuple[int, list[str]]]:
     """Where each winner's reign begins, with the engines that ran there ranked, fastest first."""
     reigns: list[tuple[str, list[int]]] = []
-    for n, times in sorted(sizes.items()):
-        best = min(times, key=times.__getitem__)
+    for n, standings in sorted(sizes.items()):
+        best = min(standings, key=standings.__getitem__)
         before = reigns[-1][0] if reigns else best
-        if before in times and times[before] <= MARGIN * times[best]:
+        slower, mean = standings.get(before, (True, math.inf))
+        if slower <= standings[best][0] and mean <= MARGIN * standings[best][1]:
             best = before
         if not reigns or best != before:
             reigns.append((best, []))
@@ -139,13 +157,14 @@ def _segments(sizes: dict[int, Times]) -> list[tuple[int, list[str]]]:
     return out
 
 
-def _ranking(times: list[Times], best: str) -> list[str]:
+def _ranking(sizes: list[Standings], best: str) -> list[str]:
     """The engines behind the best, those that ran at every size first."""
-    others = {engine for one in times for engine in one} - {best}
+    others = {engine for one in sizes for engine in one} - {best}
 
-    def behind(engine: str) -> tuple[int, float]:
-        runs = [one[engine] / one[best] for one in times if engine in one]
-        return len(times) - len(runs), geometric_mean(runs)
+    def behind(engine: str) -> tuple[int, int, float]:
+        runs = [one[engine] for one in sizes if engine in one]
+        slower, means = zip(*runs, strict=True)
+        return len(sizes) - len(runs), sum(slower), geometric_mean(means)
 
     return sorted(others, key=behind)
 
