@@ -15,6 +15,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pages import PAGES, ROOT, Block, blocks
 
 import wdist
@@ -58,12 +59,9 @@ def clouds(*sizes, dim=2):
 
 
 def readme():
-    (a, b), (x, y, z) = clouds(60, 60), clouds(60, 50, 40)
-    w, (law, loader), (real, fake) = (
-        np.full(60, 1 / 60),
-        laws(),
-        np.random.default_rng(0).random((2, 40, 3, 32, 32)),
-    )
+    (a, b), (x, y, z) = clouds(60, 60), map(torch.from_numpy, clouds(60, 50, 40))
+    w, (law, loader) = np.full(60, 1 / 60), laws()
+    real, fake = np.random.default_rng(0).random((2, 40, 3, 32, 32))
     clipped = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
     return dict(locals(), critic=lambda points: -points[:, 0])
 
