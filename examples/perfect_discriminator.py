@@ -1,9 +1,10 @@
 """What a perfect discriminator leaves of the generator's gradient.
 
-@FINDING@
+A generator of sevens is frozen after 1, 10 and 25 epochs, and a critic trained against it from scratch, 1000 steps.
+Under minimax the norm of the generator's gradient falls from 0.2 to 0.3 to 4e-10. Under −log D it grows instead, to 32
+to 39. Against a critic with a gradient penalty it settles within some 30 steps, at 8.2, 9.9 and 19, and stays. So what
+vanishes under a perfect discriminator is the minimax gradient, not that of every standard GAN.
 """
-
-from __future__ import annotations
 
 import argparse
 
@@ -30,7 +31,9 @@ def frozen(epochs: int, seed: int) -> tuple[gan.Trainer, torch.Tensor]:
     for _ in trainer.steps(epochs * EPOCH):
         pass
     digits = wdist.datasets.mnist()
-    sevens = torch.as_tensor(digits.images[digits.labels == 7], dtype=torch.float32).reshape(-1, 784) / 127.5 - 1
+    sevens = (
+        torch.as_tensor(digits.images[digits.labels == 7], dtype=torch.float32).reshape(-1, 784) / 127.5 - 1
+    )
     return trainer, sevens
 
 
@@ -39,9 +42,9 @@ def gradients(trainer: gan.Trainer, real: torch.Tensor, game: str, steps: int, s
     loss, constraint, _ = GAMES[game]
     net, rng = trainer.generator.net, torch.Generator().manual_seed(seed)
     critic = wdist.MLP((100, 100)).build(real[:64], real[:64], rng)
-    optimizer = gan.Adam(1e-3, (0.5, 0.9)).build(critic.parameters())
-    step, latent = CriticStep(critic, constraint, optimizer, objective=loss.objective), trainer.generator.recipe.latent
-    norms = []
+    adam = gan.Adam(1e-3, (0.5, 0.9)).build(critic.parameters())
+    step = CriticStep(critic, constraint, adam, objective=loss.objective)
+    latent, norms = trainer.generator.recipe.latent, []
     for _ in range(steps):
         y = net(torch.randn(64, latent, generator=rng))
         grads = torch.autograd.grad(loss.generator(critic, y, None), list(net.parameters()))
@@ -64,7 +67,7 @@ def main() -> None:
             start, end = np.median(norms[5:25]), np.median(norms[-20:])
             print(f"after {epochs} epochs, {game}: {start:.3g} at the start, {end:.3g} at the end")
             ax.plot(norms, color=colour, lw=1, label=game)
-        ax.set(title=f"generator after {epochs} epoch{'s' * (epochs > 1)}", yscale="log", xlabel="critic steps")
+        ax.set(title=f"generator after epoch {epochs}", yscale="log", xlabel="critic steps")
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("norm of the generator's gradient")
     figure.axes[0].legend(frameon=False, fontsize=8)

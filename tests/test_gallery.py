@@ -66,3 +66,13 @@ def test_what_shifted_and_what_did_not():
         ratio = found.value / max(found.floor.a, found.floor.b)
         assert (p == 0.01 and ratio > 6) if pair.shifted else (p > 0.05 and ratio < 1.2)
     assert "refused: rows of a depend on the rows before them" in script.refusal()
+
+
+def test_a_perfect_discriminator_leaves_minimax_without_a_gradient():
+    script = example("perfect_discriminator")
+    trainer, real = script.frozen(1, 0)
+    norms = {game: script.gradients(trainer, real, game, 120, 1) for game in script.GAMES}
+    falls = {game: np.median(one[-10:]) / np.median(one[5:15]) for game, one in norms.items()}
+    assert falls["minimax"] < 0.02
+    assert falls["−log D"] > 2
+    assert 0.5 < falls["WGAN, penalty"] < 4
