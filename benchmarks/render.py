@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, digits, population, scaling, steps
+from benchmarks import cards, coverage, critic, crossovers, digits, kappa, population, scaling, steps
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -55,7 +55,7 @@ def page(results: Path) -> str:
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
-    sections += [("digits", digits.__doc__, digits.table)]
+    sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")
@@ -65,6 +65,7 @@ def page(results: Path) -> str:
             parts += [layout(table["rows"]), _environment(table)]
         else:
             parts.append("Not measured yet.\n")
+    parts.append(f"## Cards\n\n{cards.__doc__.splitlines()[0]}\n\n{cards.table()}")
     return "\n".join(parts)
 
 
