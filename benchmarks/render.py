@@ -12,7 +12,18 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import cards, coverage, critic, crossovers, digits, kappa, population, scaling, steps
+from benchmarks import (
+    cards,
+    clipping,
+    coverage,
+    critic,
+    crossovers,
+    digits,
+    kappa,
+    population,
+    scaling,
+    steps,
+)
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -56,6 +67,7 @@ def page(results: Path) -> str:
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import cards as cards_
+from benchmarks import clipping as clipping_
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
@@ -155,6 +156,13 @@ def kappa(
     """Measure a calibrated critic on laws that its card has not seen, beside what asks for no card."""
     table = begun(folder(quick) / "kappa.json", resume=resume)
     kappa_.measure(table, dim or list(kappa_.AMOUNTS), typer.echo, quick=quick)
+
+
+@app.command()
+def clipping(quick: Quick = False, resume: Resume = False) -> None:
+    """Measure ways of clipping by how far kappa carries over to a family that was left out."""
+    table = begun(folder(quick) / "clipping.json", resume=resume)
+    clipping_.measure(table, typer.echo, quick=quick)
 
 
 @app.command()
