@@ -22,7 +22,7 @@ RECIPES: dict[str, tuple[wdist.Critic, dict[str, int]]] = {
     "gradient-penalty-10-d2": (wdist.Critic(wdist.GradientPenalty(10.0)), {"levels": 3, "replicates": 2}),
     "certified-d2": (wdist.Critic(), {"levels": 3, "replicates": 2}),
 }
-"""Critic and options of `calibrate` by the name of the card; the first is what `wdist calibrate --net 100,100` makes."""
+"""Critic and options of `calibrate` by name of the card; the first is what `wdist calibrate --net 100,100` makes."""
 
 
 def make(names: Iterable[str], tell: Callable[[str], None], *, quick: bool = False) -> None:
