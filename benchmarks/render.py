@@ -12,7 +12,19 @@ from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, digits, gpu, population, scaling, steps
+from benchmarks import (
+    cards,
+    clipping,
+    coverage,
+    critic,
+    crossovers,
+    digits,
+    gpu,
+    kappa,
+    population,
+    scaling,
+    steps,
+)
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -55,7 +67,8 @@ def page(results: Path) -> str:
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
-    sections += [("digits", digits.__doc__, digits.table), ("gpu", gpu.__doc__, gpu.table)]
+    sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table), ("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(
@@ -67,6 +80,7 @@ def page(results: Path) -> str:
             parts += [layout(table["rows"]), _environment(table)]
         else:
             parts.append("Not measured yet.\n")
+    parts.append(f"## Cards\n\n{cards.__doc__.splitlines()[0]}\n\n{cards.table()}")
     return "\n".join(parts)
 
 
