@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import wdist
 from wdist import gan
 from wdist.cli import app
+from wdist.cli.gan import asked
 from wdist.errors import InputError
 from wdist.gan.folder import RunFolder, generator_in
 from wdist.gan.judging import evaluator_of
@@ -181,7 +182,7 @@ def cli(line, columns=120):
 class TestCommandLine:
     def test_a_run_is_judged_as_it_goes_stopped_and_judged_again(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(gan.stopping, "StoppingRule", lambda: gan.StoppingRule(fewest=2, gain=10.0))
+        monkeypatch.setattr(asked, "StoppingRule", lambda: gan.StoppingRule(fewest=2, gain=10.0))
         np.save("x.npy", POINTS)
         nets = "--units 8 --batch 8 --n-critic 1 --log-every 1"
         result = cli(f"gan train --data x.npy --steps 20 --evaluate-every 2 --stop {nets} --out a-run")
