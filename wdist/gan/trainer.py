@@ -163,6 +163,10 @@ class Trainer:
         self.descent.step()
         return loss.detach()
 
+    def probe(self) -> tuple[Tensor, nn.Module, Tensor]:
+        """A batch as the critic sees it, what makes another of latents, and those: for a doctor; both feeds move on."""
+        return self._real.take(self.config.batch)[0], self.net, self._latents()
+
     @torch.no_grad()
     def held_out(self) -> float:
         """The critic's reading on real points that training never saw, against fresh generated ones."""
