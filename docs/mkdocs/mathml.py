@@ -12,7 +12,9 @@ from typing import Any
 from latex2mathml.converter import convert
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
-PLAIN = re.compile(r"(<(pre|code|math)\b.*?</\2>|<[^>]*>)|\b([A-Z])_([a-z\d])(?!\w)(?:\^([a-z])\b)?", re.DOTALL)
+PLAIN = re.compile(
+    r"(<(pre|code|math)\b.*?</\2>|<[^>]*>)|\b([A-Z])_([a-z\d])(?!\w)(?:\^([a-z])\b)?", re.DOTALL
+)
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:

@@ -97,7 +97,8 @@ def compiled_parity(patient: Patient, backend: str) -> Finding:
 def _slopes(patient: Patient) -> Tensor:
     x = patient.x.clone().requires_grad_()
     (slope,) = torch.autograd.grad(patient.critic(x).float().sum(), x)
-    return slope.float().flatten(1).norm(dim=1)
+    length: Tensor = slope.float().flatten(1).norm(dim=1)
+    return length
 
 
 def _short(error: Exception) -> str:

@@ -5,10 +5,11 @@ Whether f(x) is a function of x alone, what stands last, what gradients reach, w
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wdist.gan.layers import BATCH_NORMS
 from wdist.gan.patient import Finding, Patient
@@ -76,7 +77,10 @@ def independence(patient: Patient) -> Finding:
     """Whether f at one point, and its gradient there, depend on the other points of the batch."""
     check = "one point at a time"
     x = patient.x.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(patient.critic(x).flatten()[0], x, allow_unused=True)
+    slopes: tuple[Tensor | None, ...] = torch.autograd.grad(
+        patient.critic(x).flatten()[0], x, allow_unused=True
+    )
+    (slope,) = slopes
     if slope is None:
         return Finding(
             check,
@@ -153,7 +157,7 @@ def detached(patient: Patient) -> Finding:
 def signs(patient: Patient) -> Finding:
     """Whether the generator goes where the critic says that real points are."""
     check, rises = "signs of the losses", []
-    games = (
+    games: tuple[tuple[nn.Module, Callable[[Tensor, Tensor], Tensor], Callable[[], Tensor]], ...] = (
         (patient.critic, patient.critic_loss,
          lambda: patient.critic(patient.x).mean() - patient.critic(patient.generator(patient.z).detach()).mean()),
         (patient.generator, patient.generator_loss, lambda: patient.critic(patient.generator(patient.z)).mean()),
@@ -185,7 +189,7 @@ def variety(patient: Patient) -> Finding:
     return Finding(check, seen=f"they are {spread:.2g} from their mean")
 
 
-def gradients(loss: Tensor, weights: list[Tensor]) -> list[Tensor]:
+def gradients(loss: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """Of a loss, zeros where there are none."""
     if not loss.requires_grad or not weights:
         return [torch.zeros_like(w) for w in weights]

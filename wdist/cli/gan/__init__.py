@@ -1,4 +1,4 @@
-"""`wdist gan`: train a generator, draw from it, judge it, set several side by side, look for faults: a file a command."""
+"""`wdist gan`: train a generator, draw from it, judge it, set several side by side, look for faults; a file each."""
 
 from __future__ import annotations
 
