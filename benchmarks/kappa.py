@@ -24,7 +24,7 @@ from torch import Tensor
 import wdist
 from benchmarks.store import QUICK, Table
 from wdist.calibration.families import families
-from wdist.truth import Case, atom_and_many, random_direction, translation, valleys
+from wdist.truth import Case, random_direction, translation, valleys
 from wdist.truth.laws import Box, Pushed, standard_gaussian
 
 __all__ = ["instances", "measure", "table", "unseen"]
@@ -69,14 +69,11 @@ def outward(d: int, k: int, by: float) -> Case:
 
 
 def unseen(dim: int, which: int) -> dict[str, Case]:
-    """An instance of each family that no card has: sheets, atoms into one, a cube that moves, halves, a shell."""
-    rng = torch.Generator().manual_seed(SEED + which)
-    atoms = (1 + which / 2) * torch.randn(20, dim, generator=rng, dtype=torch.float64)
+    """An instance of each family that no card has: sheets, a cube that moves, two halves, a shell."""
     cube = Box(-torch.ones(dim, dtype=torch.float64), torch.ones(dim, dtype=torch.float64))
     by = (0.5 + 0.5 * which) * math.sqrt(dim) / 2
     return {
         "valleys": valleys(dim, (3, 8, 16)[which], dim // 2, seed=SEED + which),
-        "star": atom_and_many(atoms, torch.full((20,), 0.05, dtype=torch.float64), atoms.mean(dim=0)),
         "cube": translation(by * random_direction(dim, SEED + which), cube, "cube"),
         "halves": outward(dim, 1, by),
         "shell": outward(dim, dim, by),

@@ -1,4 +1,4 @@
-"""What a perfect discriminator leaves of the generator's gradient.
+"""What a perfect discriminator leaves of the gradient.
 
 A generator of sevens is frozen after 1, 10 and 25 epochs, and a critic trained against it from scratch, 1000 steps.
 Under minimax the norm of the generator's gradient falls from 0.2 to 0.3 to 4e-10. Under −log D it grows instead, to 32
