@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections import Counter
 from pathlib import Path
 
 import typer
@@ -89,8 +90,10 @@ def _environment(table: Record) -> str:
     threads = ", ".join(f"{name} {count}" for name, count in facts["threads"].items())
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", *PACKAGES))
     load = max(row["load"] for row in table["rows"])
+    others = Counter(row["code"] for row in table["rows"] if "code" in row)
+    code = "".join(f"; {count} of the rows by code {other}" for other, count in others.items())
     return (
-        f"\n{facts['date']}, commit {facts['commit']}, wdist {facts['wdist']} (code {facts['code']}); "
+        f"\n{facts['date']}, commit {facts['commit']}, wdist {facts['wdist']} (code {facts['code']}{code}); "
         f"{facts['machine']}; threads: {threads}; {versions}. Load before a row: at most {load:g}.\n"
     )
 

@@ -58,6 +58,10 @@ def exact(
     ),
     quick: Quick = False,
     resume: Resume = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
+    ] = False,
 ) -> None:
     """Measure the tables of exact, sliced and Sinkhorn distances, one file a group."""
     if unknown := set(only or ()) - set(GROUPS):
@@ -69,7 +73,7 @@ def exact(
         # three seeds of a family make up its repeats
         here = Pace(1, budget) if name == "families" else pace
         rows = (row for row in GROUPS[name](quick) if row.instance.seed in REPORTED[:seeds])
-        fill(begun(folder(quick) / f"{name}.json", resume=resume), rows, here)
+        fill(begun(folder(quick) / f"{name}.json", resume=resume, keep=keep), rows, here)
 
 
 @app.command()
@@ -193,10 +197,10 @@ def folder(quick: bool) -> Path:
     return QUICK if quick else RESULTS
 
 
-def begun(path: Path, *, resume: bool) -> Table:
+def begun(path: Path, *, resume: bool, keep: bool = False) -> Table:
     """A table to be filled, or the one to go on with."""
     try:
-        return Table(path, resume=resume)
+        return Table(path, resume=resume, keep=keep)
     except ChangedError as error:
         raise typer.BadParameter(str(error)) from None
 

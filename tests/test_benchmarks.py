@@ -409,6 +409,18 @@ class TestStore:
         ):
             store.Table(path, resume=True)
 
+    def test_rows_of_another_state_of_the_code_are_kept_where_asked_and_say_so(self, tmp_path, monkeypatch):
+        path = tmp_path / "t.json"
+        store.Table(path, resume=False).add({"key": "one"})
+        before = store.environment()
+        monkeypatch.setattr(store, "environment", lambda: {**before, "code": "changed"})
+        table = store.Table(path, resume=True, keep=True)
+        table.add({"key": "two"})
+        assert [row.get("code") for row in table.rows] == [before["code"], None]
+        monkeypatch.setattr(store, "environment", lambda: {**before, "code": "changed", "python": "2.7"})
+        with pytest.raises(store.ChangedError, match="python was"):
+            store.Table(path, resume=True, keep=True)
+
     def test_what_is_not_written_whole_is_not_written(self, tmp_path):
         path = tmp_path / "t.json"
         table = store.Table(path, resume=False)
