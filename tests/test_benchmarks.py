@@ -511,7 +511,8 @@ class TestCrossovers:
         seen = []
         for one in crossovers.rows(table, False):
             names = {contender.name for contender in one.contenders}
-            seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
+            if one.instance.d < crossovers.DIMENSIONS[-1]:  # there the smallest size is left out
+                seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
             times = behind.get(one.instance.n, {})
             sides = [side_record(name, [times.get(name, 1.0)]) for name in names]
             table.rows.append(record(*sides, instance=one.instance))
