@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import wdist
 from wdist import gan
 from wdist.cli import app
 from wdist.cli.gan import asked
+from wdist.cli.gan.writers import tensorboard_writer
 from wdist.errors import InputError
 from wdist.gan.folder import RunFolder, generator_in
 from wdist.gan.judging import evaluator_of
@@ -228,3 +230,35 @@ class TestCommandLine:
 def test_refusals(make, text):
     with pytest.raises(InputError, match=text):
         make()
+
+
+def test_tensorboard_is_given_every_figure_of_every_report(tmp_path, monkeypatch):
+    written, closed = [], []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            closed.append(self.folder)
+
+        def add_scalar(self, name, value, step):
+            written.append((step, name, value))
+
+    module = SimpleNamespace(SummaryWriter=SummaryWriter)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    trainer = gan.Trainer(tiny(evaluate=gan.Evaluate(every=2)), evaluator=scripted([3.0]))
+    with tensorboard_writer(tmp_path, wanted=True) as writers:
+        reports = list(trainer.steps(2))
+        for report in reports:
+            for writer in writers:
+                writer(report)
+    due = {(r.step, name, value) for r in reports for name, value in r.numbers.items() if name != "step"}
+    assert set(written) == due
+    assert (2, "debiased", 3.0) in due
+    assert closed == [str(tmp_path / "events")]
+    with tensorboard_writer(tmp_path, wanted=False) as writers:
+        assert writers == []
