@@ -175,9 +175,16 @@ def kappa(
 
 
 @app.command()
-def clipping(quick: Quick = False, resume: Resume = False) -> None:
+def clipping(
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
+    ] = False,
+) -> None:
     """Measure ways of clipping by how far kappa carries over to a family that was left out."""
-    table = begun(folder(quick) / "clipping.json", resume=resume)
+    table = begun(folder(quick) / "clipping.json", resume=resume, keep=keep)
     clipping_.measure(table, typer.echo, quick=quick)
 
 
