@@ -182,9 +182,8 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
         net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
     elif about["kind"] == "flats":
         heights, levels = torch.tensor_split(state["offsets"], [about["flats"]], dim=1)
-        net = FlatNet(
-            *(state[name] for name in ("bases", "scales", "centres")), heights, state["normals"], levels
-        )
+        bases, scales, centres, normals = (state[name] for name in ("bases", "scales", "centres", "normals"))
+        net = FlatNet(bases, scales, centres, heights, normals, levels)
     else:
         spaces = range(about["projections"])
         bases = [state[f"bases.{k}"] for k in spaces]

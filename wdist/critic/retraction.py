@@ -49,7 +49,8 @@ def along(m: Tensor) -> Tensor:
     if m.ndim == 2:
         return polar(m)
     length = torch.linalg.matrix_norm(m, keepdim=True) + 1e-12
-    return m * (math.sqrt(min(m.shape[-2:])) / length)
+    direction: Tensor = m * (math.sqrt(min(m.shape[-2:])) / length)
+    return direction
 
 
 def polar(m: Tensor, rounds: int = 5) -> Tensor:
