@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import wdist
-from wdist import Clip, Cones, GradientPenalty, InputError, Orthonormal, Spectral
+from wdist import Clip, Cones, Flats, GradientPenalty, InputError, Orthonormal, Spectral
 from wdist.critic.cones import kmeans, log_sum_exp
 from wdist.critic.constraints import CONSTRAINTS
 from wdist.critic.lipschitz import lipschitz_bound, mcshane, steepest_pair
@@ -36,6 +36,8 @@ def trained(constraint, recipe, d=5, steps=30):
 HELD = {
     "spectral": (Spectral(), wdist.MLP((24, 24))),
     "cones": (Orthonormal(), Cones(8)),
+    "flats": (Orthonormal(), Flats(8, pace=0.1)),
+    "flats under spectral norms": (Spectral(), Flats(4)),
     "projected cones": (Orthonormal(), Cones(8, ranks=(0.5, 1))),
     **{name: (Orthonormal(), wdist.MLP((24, 24), name)) for name in NORM_PRESERVING},
 }
@@ -277,6 +279,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("make", "text"),
         [
+            (lambda: Flats(0), "flats is 0; pass an int of at least 1"),
+            (lambda: Flats(planes=-1), "planes is -1; pass an int of at least 0"),
+            (lambda: Flats(pace=0), "pace is 0; pass a finite number above zero"),
             (lambda: Cones(0), "centres is 0; pass an int of at least 1"),
             (lambda: Cones(planes=-1), "planes is -1; pass an int of at least 0"),
             (lambda: Cones(ranks=(0,)), "ranks is (0,); pass dimensions, or shares of the dimension"),

@@ -7,6 +7,7 @@ from wdist.calibration import Calibrated, Calibration, calibrate
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, Constraint, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.convolution import ConvNet
+from wdist.critic.flats import Flats
 from wdist.critic.nets import MLP
 from wdist.critic.potential import Potential
 from wdist.errors import InputError, NotConvergedError, WdistError, WdistWarning
@@ -60,6 +61,7 @@ __all__ = [
     "Critic",
     "Discrete",
     "Estimate",
+    "Flats",
     "Floor",
     "Gaussian",
     "GradientPenalty",

@@ -5,19 +5,15 @@ The folder named by `--out` keeps every fit as it is done, so that a command tha
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from wdist.cli.options import SeedNumber
+from wdist.cli.critics import read_constraint, read_net, read_numbers
+from wdist.cli.options import ConstraintName, NetWidths, SeedNumber
 from wdist.cli.terminal import EXIT_CODES, bar, guarded, output, progress
 from wdist.errors import InputError
-
-if TYPE_CHECKING:
-    from wdist.critic.constraint import Constraint
-    from wdist.critic.nets import MLP
 
 __all__ = ["EXAMPLES", "calibrate", "show"]
 
@@ -39,15 +35,8 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the card and its fits go.", show_default="required"),
     ] = None,
-    constraint: Annotated[
-        str, typer.Option(metavar="NAME[:NUMBER]", help="clip:c, gradient_penalty:lambda, spectral or orthonormal.")
-    ] = "clip:0.01",
-    net: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WIDTHS[:ACTIVATION]", help="Such as 100,100 or 64,64:maxmin.", show_default="the constraint's own"
-        ),
-    ] = None,
+    constraint: ConstraintName = "clip:0.01",
+    net: NetWidths = None,
     steps: Annotated[
         int | None, typer.Option(help="Ascent steps of a fit.", show_default="the constraint's own")
     ] = None,
@@ -75,8 +64,10 @@ def calibrate(
             )
         with progress("importing"):
             import wdist
-        critic = wdist.Critic(_constraint(constraint), None if net is None else _net(net), batch=batch)
-        span: Any = None if scale is None else tuple(_numbers("--scale", scale, float))
+        critic = wdist.Critic(
+            read_constraint(constraint), None if net is None else read_net(net), batch=batch
+        )
+        span: Any = None if scale is None else tuple(read_numbers("--scale", scale, float))
         with bar("fitting critics") as tick:
             card = wdist.calibrate(
                 critic, dim=dim, scale=span, levels=levels, steps=steps, seed=seed, replicates=replicates,
@@ -94,35 +85,3 @@ def show(
         with progress("importing"):
             import wdist
         typer.echo(wdist.Calibration.load(card).to_markdown(), nl=False)
-
-
-def _constraint(text: str) -> Constraint:
-    """A constraint by name, with its number after a colon."""
-    from wdist.critic.constraints import CONSTRAINTS
-
-    name, _, number = text.partition(":")
-    if name not in CONSTRAINTS:
-        raise InputError(f"--constraint is {text}; choose one of {', '.join(CONSTRAINTS)}, as in clip:0.01")
-    cls = CONSTRAINTS[name]
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-    if not number:
-        return cls()
-    if not fields:
-        raise InputError(f"--constraint is {text}, and {name} takes no number; pass {name}")
-    return cls(**{fields[0].name: _numbers("--constraint", number, float)[0]})
-
-
-def _net(text: str) -> MLP:
-    """Widths of the hidden layers, with an activation after a colon."""
-    from wdist.critic.nets import MLP
-
-    widths, _, activation = text.partition(":")
-    return MLP(tuple(_numbers("--net", widths, int)), activation or "relu")
-
-
-def _numbers(option: str, text: str, kind: type[Any]) -> list[Any]:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        what = "whole numbers" if kind is int else "numbers"
-        raise InputError(f"{option} has {text!r}; pass {what} with commas between") from None

@@ -18,12 +18,14 @@ from wdist.cli.options import (
     PRINTING,
     READING,
     Columns,
+    ConstraintName,
     Device,
     Header,
     Json,
     Key,
     MethodName,
     MetricName,
+    NetWidths,
     NormalizeWeights,
     Order,
     SampleA,
@@ -34,7 +36,7 @@ from wdist.cli.options import (
     WeightsA,
     WeightsB,
 )  # fmt: skip
-from wdist.cli.processes import together, with_options
+from wdist.cli.processes import DEFAULT_CONSTRAINT, together, with_options
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
 from wdist.errors import InputError
@@ -52,6 +54,7 @@ EXAMPLES = "\n\n".join(
         "  wdist estimate real.npz fake.npz --key features --method sliced --explain",
         "  wdist estimate a.npy b.npy --weights-a mass.npy --normalize-weights --json",
         "  wdist estimate photos/real photos/fake --metric cityblock",
+        "  wdist estimate a.npy b.npy --method critic --constraint gradient_penalty:10 --net 128,128",
         "  torchrun --nproc-per-node=2 -m wdist estimate a.npy b.npy --method critic --checkpoint fit.pt",
         EXIT_CODES,
     ]
@@ -76,6 +79,8 @@ def estimate(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the critic's fit there, and go on from it if interrupted."),
     ] = None,
+    constraint: ConstraintName = DEFAULT_CONSTRAINT,
+    net: NetWidths = None,
     weights_a: WeightsA = None,
     weights_b: WeightsB = None,
     weights_column: Annotated[
@@ -125,9 +130,9 @@ def estimate(
             mass_b = read_weights(weights_b, weights_column, header)
         with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
-                x, y, p=p, method=with_options(method, checkpoint, ranks), weights_a=mass_a, weights_b=mass_b,
-                normalize_weights=normalize_weights, metric=metric, target=target, confidence=confidence,
-                device=device, time_limit=time_limit, seed=seed, floor=floor, progress=report,
+                x, y, p=p, method=with_options(method, constraint, net, checkpoint, ranks), weights_a=mass_a,
+                weights_b=mass_b, normalize_weights=normalize_weights, metric=metric, target=target,
+                confidence=confidence, device=device, time_limit=time_limit, seed=seed, floor=floor, progress=report,
             )  # fmt: skip
         if not ranks.first:
             raise typer.Exit(0 if answer.converged else UNCONVERGED)

@@ -15,12 +15,14 @@ __all__ = [
     "PRINTING",
     "READING",
     "Columns",
+    "ConstraintName",
     "Device",
     "Header",
     "Json",
     "Key",
     "MethodName",
     "MetricName",
+    "NetWidths",
     "NormalizeWeights",
     "Order",
     "Permutations",
@@ -77,6 +79,19 @@ StatisticNames = Annotated[
 TimeLimit = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Stop an exact solver then, with what it has certified."),
+]
+
+ConstraintName = Annotated[
+    str,
+    typer.Option(metavar="NAME[:NUMBER]", help="clip:c, gradient_penalty:lambda, spectral or orthonormal."),
+]
+NetWidths = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WIDTHS[:ACTIVATION]",
+        help="Such as 100,100 or 64,64:maxmin.",
+        show_default="the constraint's own",
+    ),
 ]
 
 WeightsA = Annotated[

@@ -14,14 +14,16 @@ from contextlib import ExitStack, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wdist.cli.critics import read_constraint, read_net
 from wdist.errors import InputError
 from wdist.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from wdist.methods import Method
 
-__all__ = ["together", "with_options"]
+__all__ = ["DEFAULT_CONSTRAINT", "together", "with_options"]
 
+DEFAULT_CONSTRAINT = "orthonormal"
 SECONDS = 300
 """Within which every process is to answer the others."""
 SEVERAL = "torchrun starts several processes, which only method 'critic' puts to use; pass --method critic"
@@ -57,16 +59,25 @@ def together(method: str, device: str | None) -> Iterator[tuple[Ranks, str | Non
                 distributed.destroy_process_group()
 
 
-def with_options(method: str, checkpoint: Path | None, ranks: Ranks) -> str | Method:
-    """Give the critic its file and its companions; any other method as it was named.
+def with_options(
+    method: str, constraint: str, net: str | None, checkpoint: Path | None, ranks: Ranks
+) -> str | Method:
+    """Give the critic its constraint, network, file and companions; any other method as it was named.
 
     Raises:
-        InputError: if a checkpoint is asked of a method that keeps none.
+        InputError: if one of them is asked of a method that has none.
     """
-    if method == "critic" and (checkpoint is not None or ranks.size > 1):
-        from wdist.methods import Critic
+    named = None if constraint == DEFAULT_CONSTRAINT else constraint
+    given = {"--constraint": named, "--net": net, "--checkpoint": checkpoint}
+    asked = [option for option, value in given.items() if value is not None]
+    if method != "critic":
+        if asked:
+            raise InputError(f"{asked[0]} is for --method critic; other methods train nothing")
+        return method
+    if not asked and ranks.size == 1:
+        return method
+    from wdist.methods import Critic
 
-        return Critic(checkpoint=checkpoint, ranks=ranks)
-    if checkpoint is not None:
-        raise InputError("--checkpoint is for --method critic; other methods keep no state")
-    return method
+    return Critic(
+        read_constraint(constraint), None if net is None else read_net(net), checkpoint=checkpoint, ranks=ranks,
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from wdist.critic.cones import Cones
 from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
 from wdist.critic.convolution import Convolution
+from wdist.critic.flats import Flats
 from wdist.critic.lipschitz import lipschitz_bound
 from wdist.critic.nets import MLP, NORM_PRESERVING, CriticNet, FeedForward
 from wdist.critic.retraction import OrthonormalAdam, retract
@@ -57,9 +58,9 @@ class Orthonormal(Unpenalised):
     """Hold weights orthonormal by Newton-Schulz retraction after polar steps (Anil, Lucas and Grosse 2019).
 
     With activations that preserve norms (`maxmin`, `groupsort`, `abs`) slopes of one can pass through the whole
-    network, which no other certified constraint allows. Cones have unit slope by themselves; of theirs, only
-    projections are held. Without a recipe from the user it fits a portfolio, chooses by validation, and lets the
-    winner grow until that gains nothing.
+    network, which no other certified constraint allows. Cones and flats have unit slope by themselves; of
+    theirs, only projections are held. Without a recipe from the user it fits a portfolio, chooses by validation, and
+    lets the winner grow until that gains nothing.
     """
 
     bound = Bound.LOWER
@@ -68,6 +69,7 @@ class Orthonormal(Unpenalised):
         Cones(64),
         Cones(16, ranks=(0.5, 0.25, 1)),
         MLP((64, 64), "abs"),
+        Flats(),
     )
     steps = 400
 
@@ -139,7 +141,10 @@ def _certifiable(net: nn.Module, constraint: Constraint) -> CriticNet:
 
 
 def _largest_singular_value(weight: Tensor, rounds: int = 10) -> Tensor:
-    """Power iteration from the longest row: 0-d, never above the truth."""
+    """Power iteration from the longest row: 0-d, never above the truth; of a stack (k, r, c) exactly, (k, 1, 1)."""
+    if weight.ndim > 2:
+        exact: Tensor = torch.linalg.matrix_norm(weight, ord=2, keepdim=True)
+        return exact
     v = weight[torch.linalg.vector_norm(weight, dim=1).argmax()]
     for _ in range(rounds):
         v = torch.nn.functional.normalize(weight.T @ (weight @ v), dim=0)

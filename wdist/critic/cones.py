@@ -9,6 +9,7 @@ a subspace whose noise elsewhere would hide it.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from wdist.critic.nets import CriticNet, Net
 from wdist.errors import InputError
 from wdist.options import check_positive, check_whole
 
-__all__ = ["ConeNet", "Cones", "kmeans"]
+__all__ = ["ConeNet", "Cones", "PeakNet", "kmeans", "planes_between"]
 
 SIDES = 2
 SPREAD = 0.5
@@ -73,7 +74,7 @@ class Cones(Net):
         k = max(1, min(self.centres, len(x) // 2, len(y) // 2))
         centres = [torch.stack([kmeans(z, k, rng) for z in pair]) for pair in spaces]
         offsets = [_mean_distances(pair, c) for pair, c in zip(spaces, centres, strict=True)]
-        normals, levels = self._planes(x, y, rng)
+        normals, levels = planes_between(x, y, self.planes, rng)
         heights = torch.cat([*offsets, levels], dim=1)
         spread = float(torch.cat([x, y]).std(correction=0))
         pace = max(min(self.pace * spread, CROWDED * _room((x, y), centres[0])), SLOWEST)
@@ -83,25 +84,12 @@ class Cones(Net):
         """Four times the cones."""
         return replace(self, centres=4 * self.centres) if 4 * self.centres <= most else None
 
-    def _planes(self, x: Tensor, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Normals about the direction from b to a (for b reversed), at a level below the cones': (2, m, d), (2, m)."""
-        d, m = x.shape[1], self.planes
-        forth = normalize(x.mean(0) - y.mean(0), dim=0)  # (d,)
-        noise = torch.randn(SIDES, m, d, generator=rng, dtype=x.dtype, device=x.device) * (
-            SPREAD / math.sqrt(d)
-        )
-        normals = normalize(noise + torch.stack([forth, -forth])[:, None], dim=2)
-        pooled = torch.cat([x, y])
-        return normals, -BELOW * pooled.std(correction=0) - normals @ pooled.mean(0)
 
-
-class ConeNet(CriticNet):
-    """f(x) = w·peak_a(x) − (1 − w)·peak_b(x), peak(x) = τ·log Σ_j exp(h_j(x)/τ) over cones and planes h_j.
+class PeakNet(CriticNet):
+    """f(x) = w·peak_a(x) − (1 − w)·peak_b(x), peak(x) = τ·log Σ_j exp(h_j(x)/τ) over curved functions and planes h_j.
 
     Attributes:
-        bases: Orthonormal rows (r, d) of each projection.
-        centres: Of the whole space and of each projection, (2, K, r): first those of a, then those of b.
-        offsets: Height of every cone and plane, (2, spaces·K + m).
+        offsets: Height of every curved function and plane, (2, K + m).
         normals: Of the planes, (2, m, d), normalised where they are used.
         balance: The logit of w, over four.
         temperature: τ, in the unit of the points.
@@ -109,39 +97,69 @@ class ConeNet(CriticNet):
 
     temperature: Tensor
 
-    def __init__(
-        self, bases: list[Tensor], centres: list[Tensor], offsets: Tensor, normals: Tensor, pace: float = 0.1
-    ) -> None:
+    def __init__(self, offsets: Tensor, normals: Tensor, pace: float) -> None:
         super().__init__()
         self._pace = pace
-        self.bases = nn.ParameterList(bases)
-        self.centres = nn.ParameterList(centres)
         self.offsets = nn.Parameter(offsets)
         self.normals = nn.Parameter(normals)
         self.balance = nn.Parameter(offsets.new_zeros(()))
         self.register_buffer("temperature", offsets.new_tensor(0.1))
 
+    @abstractmethod
+    def curved(self, x: Tensor) -> Tensor:
+        """What stands beside the planes, before offsets: (n, d) -> (n, 2, K), each of slope at most one."""
+
     def forward(self, x: Tensor) -> Tensor:
-        """Value at each point: (n, d) -> (n,). Distances are exact in eval mode, and by matrix products in training."""
+        """Value at each point: (n, d) -> (n,)."""
+        normals = normalize(self.normals, dim=2)
+        flat = (x @ normals.flatten(0, 1).T).view(len(x), *normals.shape[:2])
+        logits = (torch.cat([self.curved(x), flat], dim=2) + self.offsets) / self.temperature  # (n, 2, K + m)
+        peak = self.temperature * log_sum_exp(logits)  # (n, 2)
+        w = torch.sigmoid(4 * self.balance)
+        return w * peak[:, 0] - (1 - w) * peak[:, 1]
+
+    def pace(self) -> float:
+        """A share of the standard deviation of the points about the nearest centre."""
+        return self._pace
+
+
+class ConeNet(PeakNet):
+    """Peaks of cones in the whole space and in projections; distances are exact in eval mode, products in training.
+
+    Attributes:
+        bases: Orthonormal rows (r, d) of each projection.
+        centres: Of the whole space and of each projection, (2, K, r): first those of a, then those of b.
+    """
+
+    def __init__(
+        self, bases: list[Tensor], centres: list[Tensor], offsets: Tensor, normals: Tensor, pace: float = 0.1
+    ) -> None:
+        super().__init__(offsets, normals, pace)
+        self.bases = nn.ParameterList(bases)
+        self.centres = nn.ParameterList(centres)
+
+    def curved(self, x: Tensor) -> Tensor:
+        """Minus the distances from the centres: (n, 2, spaces·K)."""
         mode = "use_mm_for_euclid_dist" if self.training else "donot_use_mm_for_euclid_dist"
         heights = []
         for z, c in zip([x, *(x @ basis.T for basis in self.bases)], self.centres, strict=True):
             away = torch.cdist(z, c.flatten(0, 1), compute_mode=mode)  # (n, 2K)
             heights.append(-away.view(len(x), SIDES, c.shape[1]))
-        normals = normalize(self.normals, dim=2)
-        heights.append((x @ normals.flatten(0, 1).T).view(len(x), *normals.shape[:2]))
-        logits = (torch.cat(heights, dim=2) + self.offsets) / self.temperature  # (n, 2, spaces·K + m)
-        peak = self.temperature * log_sum_exp(logits)  # (n, 2)
-        w = torch.sigmoid(4 * self.balance)
-        return w * peak[:, 0] - (1 - w) * peak[:, 1]
+        return torch.cat(heights, dim=2)
 
     def matrices(self) -> list[Tensor]:
         """The projections' bases."""
         return list(self.bases)
 
-    def pace(self) -> float:
-        """A share of the standard deviation of the points about the nearest centre."""
-        return self._pace
+
+def planes_between(x: Tensor, y: Tensor, m: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Normals about the direction from b to a (for b reversed), at a level below the cones': (2, m, d), (2, m)."""
+    d = x.shape[1]
+    forth = normalize(x.mean(0) - y.mean(0), dim=0)  # (d,)
+    noise = torch.randn(SIDES, m, d, generator=rng, dtype=x.dtype, device=x.device) * (SPREAD / math.sqrt(d))
+    normals = normalize(noise + torch.stack([forth, -forth])[:, None], dim=2)
+    pooled = torch.cat([x, y])
+    return normals, -BELOW * pooled.std(correction=0) - normals @ pooled.mean(0)
 
 
 def log_sum_exp(logits: Tensor) -> Tensor:

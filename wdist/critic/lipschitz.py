@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from wdist.costs import distances
 from wdist.critic.cones import ConeNet
 from wdist.critic.convolution import Convolution
+from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ACTIVATIONS, FeedForward
 from wdist.critic.symbol import convolution_norm
 
@@ -103,6 +104,13 @@ def _(net: FeedForward) -> float | None:
 def _(net: ConeNet) -> float | None:
     """Gradients are convex combinations of unit vectors, pulled back through the projections: at most their norm."""
     return max([1 + ROUNDING, *(_norm(basis) for basis in net.bases)])
+
+
+@lipschitz_bound.register
+def _(net: FlatNet) -> float | None:
+    """The same: each unit gradient is pulled back through its N."""
+    steepest = torch.linalg.matrix_norm(copy.deepcopy(net).double().across().detach(), ord=2).max()
+    return max(1.0, float(steepest)) * (1 + ROUNDING)
 
 
 def _plain(net: nn.Module, kind: type[nn.Module]) -> bool:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from wdist.arrays import as_tensor
 from wdist.critic.cones import ConeNet
 from wdist.critic.convolution import ConvNet, ScalarConvNet
+from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
 
@@ -166,6 +167,8 @@ def _described(net: nn.Module) -> dict[str, Any]:
         return {"kind": "convolutions", **asdict(net.recipe)}
     if isinstance(net, ConeNet):
         return {"kind": "cones", "projections": len(net.bases)}
+    if isinstance(net, FlatNet):
+        return {"kind": "flats", "flats": net.scales.shape[0] // 2}
     raise InputError(f"a {type(net).__name__} cannot be saved; its state_dict can")
 
 
@@ -177,6 +180,10 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
     elif about["kind"] == "convolutions":
         recipe = ConvNet(**{name: value for name, value in about.items() if name != "kind"})
         net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
+    elif about["kind"] == "flats":
+        heights, levels = torch.tensor_split(state["offsets"], [about["flats"]], dim=1)
+        bases, scales, centres, normals = (state[name] for name in ("bases", "scales", "centres", "normals"))
+        net = FlatNet(bases, scales, centres, heights, normals, levels)
     else:
         spaces = range(about["projections"])
         bases = [state[f"bases.{k}"] for k in spaces]

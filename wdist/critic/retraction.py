@@ -8,6 +8,7 @@ is put back by the cubic one, both nothing but matrix products. Parameters that 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +25,7 @@ EPS = 1e-10
 
 
 def retract(w: Tensor, rounds: int = 1) -> Tensor:
-    """Bring a nearly orthonormal matrix (r, c) back: X ← (3X − X·XᵀX)/2, each round squaring the error.
+    """Bring nearly orthonormal matrices (..., r, c) back: X ← (3X − X·XᵀX)/2, each round squaring the error.
 
     Converges for singular values in (0, √3); orthonormal are the rows where r <= c, else the columns.
 
@@ -34,9 +35,22 @@ def retract(w: Tensor, rounds: int = 1) -> Tensor:
         True
     """
     for _ in range(rounds):
-        gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
-        w = 1.5 * w - 0.5 * (gram @ w if w.shape[0] <= w.shape[1] else w @ gram)
+        wide = w.shape[-2] <= w.shape[-1]
+        gram = w @ w.mT if wide else w.mT @ w
+        w = 1.5 * w - 0.5 * (gram @ w if wide else w @ gram)
     return w
+
+
+def along(m: Tensor) -> Tensor:
+    """What to step along: the polar factor of a matrix; of a stack (k, r, c), each matrix at a polar factor's length.
+
+    For many matrices at once the factors would cost more than the rest of the step, and bought nothing.
+    """
+    if m.ndim == 2:
+        return polar(m)
+    length = torch.linalg.matrix_norm(m, keepdim=True) + 1e-12
+    direction: Tensor = m * (math.sqrt(min(m.shape[-2:])) / length)
+    return direction
 
 
 def polar(m: Tensor, rounds: int = 5) -> Tensor:
@@ -89,7 +103,7 @@ class OrthonormalAdam:
         for w, momentum in zip(turned["params"], self.state["momenta"], strict=True):
             if w.grad is not None:
                 momentum.lerp_(w.grad, 1 - MOMENTUM)
-                w.sub_(turned["lr"] * polar(momentum))
+                w.sub_(turned["lr"] * along(momentum))
         self._adam(moved["params"], moved["lr"])
 
     def state_dict(self) -> dict[str, Any]:
