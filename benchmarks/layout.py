@@ -7,6 +7,7 @@ worst beside the median, since it is the worst one that a target judges.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from statistics import median
 from typing import Any
@@ -152,15 +153,17 @@ def slopes(rows: list[Record]) -> str:
 def engine_rules(rows: list[Record]) -> str:
     """The rules of wdist/data/crossovers.json."""
     out: list[tuple[str, ...]] = [
-        ("p", "d", "masses", "from n", "engines, fastest first"),
-        ("---",) * 5,
+        ("p", "d", "masses", "apart", "from n", "engines, fastest first"),
+        ("---",) * 6,
     ]
     for rule in rules(rows):
         bands = [f"{low} to {high}" if high else f"{low} and more" for low, high in (rule["p"], rule["d"])]
-        out.append((*bands, rule["masses"], str(rule["from"]), ", ".join(rule["engines"])))
+        kind = rule["masses"], "yes" if rule["apart"] else "no"
+        out.append((*bands, *kind, str(rule["from"]), ", ".join(rule["engines"])))
     caption = (
-        f"Which engine `wdist.Discrete` takes, measured on the tuning seed over the families {', '.join(GRID)}; "
-        "upper ends are excluded."
+        "Which engine `wdist.Discrete` takes, measured on the tuning seed over the families "
+        f"{', '.join(itertools.chain(*GRID.values()))}; upper ends are excluded. Clouds are apart whose means are "
+        "further from each other than twice the root mean square distance of points from their own."
     )
     return f"{caption}\n\n{_table(out)}"
 

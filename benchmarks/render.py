@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections import Counter
 from pathlib import Path
 
 import typer
 
-from benchmarks import coverage, critic, crossovers, digits, population, scaling, steps
+from benchmarks import (
+    cards,
+    clipping,
+    coverage,
+    critic,
+    crossovers,
+    digits,
+    gpu,
+    kappa,
+    population,
+    scaling,
+    steps,
+)
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
 from benchmarks.store import PACKAGES, QUICK, RESULTS, ROOT, write_whole
@@ -55,16 +68,20 @@ def page(results: Path) -> str:
     sections += [("scaling", scaling.__doc__, slopes), ("crossovers", crossovers.__doc__, engine_rules)]
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
-    sections += [("digits", digits.__doc__, digits.table)]
+    sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table), ("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
-        parts.append(f"## {name.capitalize()}\n\n{about.splitlines()[0]}\n")
+        parts.append(
+            f"## {name.upper() if name == 'gpu' else name.capitalize()}\n\n{about.splitlines()[0]}\n"
+        )
         path = results / f"{name}.json"
         if path.exists():
             table = json.loads(path.read_text())
             parts += [layout(table["rows"]), _environment(table)]
         else:
             parts.append("Not measured yet.\n")
+    parts.append(f"## Cards\n\n{cards.__doc__.splitlines()[0]}\n\n{cards.table()}")
     return "\n".join(parts)
 
 
@@ -73,8 +90,10 @@ def _environment(table: Record) -> str:
     threads = ", ".join(f"{name} {count}" for name, count in facts["threads"].items())
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", *PACKAGES))
     load = max(row["load"] for row in table["rows"])
+    others = Counter(row["code"] for row in table["rows"] if "code" in row)
+    code = "".join(f"; {count} of the rows by code {other}" for other, count in others.items())
     return (
-        f"\n{facts['date']}, commit {facts['commit']}, wdist {facts['wdist']} (code {facts['code']}); "
+        f"\n{facts['date']}, commit {facts['commit']}, wdist {facts['wdist']} (code {facts['code']}{code}); "
         f"{facts['machine']}; threads: {threads}; {versions}. Load before a row: at most {load:g}.\n"
     )
 

@@ -15,10 +15,14 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import cards as cards_
+from benchmarks import clipping as clipping_
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
 from benchmarks import gan as gan_
+from benchmarks import gpu as gpu_
+from benchmarks import kappa as kappa_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks.families import REPORTED
@@ -54,6 +58,10 @@ def exact(
     ),
     quick: Quick = False,
     resume: Resume = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
+    ] = False,
 ) -> None:
     """Measure the tables of exact, sliced and Sinkhorn distances, one file a group."""
     if unknown := set(only or ()) - set(GROUPS):
@@ -65,7 +73,7 @@ def exact(
         # three seeds of a family make up its repeats
         here = Pace(1, budget) if name == "families" else pace
         rows = (row for row in GROUPS[name](quick) if row.instance.seed in REPORTED[:seeds])
-        fill(begun(folder(quick) / f"{name}.json", resume=resume), rows, here)
+        fill(begun(folder(quick) / f"{name}.json", resume=resume, keep=keep), rows, here)
 
 
 @app.command()
@@ -120,6 +128,17 @@ def steps(
 
 
 @app.command()
+def gpu(
+    device: Annotated[str, typer.Option(help="cuda; cpu tries the script only.")] = "cuda",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure Sinkhorn divergences and sliced distances on a graphics card, beside GeomLoss and POT there."""
+    table = begun(folder(quick) / "gpu.json", resume=resume)
+    gpu_.measure(table, device, quick, typer.echo)
+
+
+@app.command()
 def digits(
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 1,
     quick: Quick = False,
@@ -129,6 +148,37 @@ def digits(
     fitted = {name: digits_.CONTESTANTS[name] for name in list(digits_.CONTESTANTS)[: 1 if quick else None]}
     table = begun(folder(quick) / "digits.json", resume=resume)
     digits_.measure(table, range(seeds), typer.echo, fitted)
+
+
+@app.command()
+def cards(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A card: {', '.join(cards_.RECIPES)}; repeatable.")
+    ] = None,
+    quick: Quick = False,
+) -> None:
+    """Make the cards of kappa that come with wdist; goes on where it was cut off."""
+    if unknown := set(only or ()) - set(cards_.RECIPES):
+        raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(cards_.RECIPES)}")
+    cards_.make(only or cards_.RECIPES, typer.echo, quick=quick)
+
+
+@app.command()
+def kappa(
+    dim: Annotated[list[int] | None, typer.Option(help="2, 16 or 64; repeatable.")] = None,
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure a calibrated critic on laws that its card has not seen, beside what asks for no card."""
+    table = begun(folder(quick) / "kappa.json", resume=resume)
+    kappa_.measure(table, dim or list(kappa_.AMOUNTS), typer.echo, quick=quick)
+
+
+@app.command()
+def clipping(quick: Quick = False, resume: Resume = False) -> None:
+    """Measure ways of clipping by how far kappa carries over to a family that was left out."""
+    table = begun(folder(quick) / "clipping.json", resume=resume)
+    clipping_.measure(table, typer.echo, quick=quick)
 
 
 @app.command()
@@ -147,10 +197,10 @@ def folder(quick: bool) -> Path:
     return QUICK if quick else RESULTS
 
 
-def begun(path: Path, *, resume: bool) -> Table:
+def begun(path: Path, *, resume: bool, keep: bool = False) -> Table:
     """A table to be filled, or the one to go on with."""
     try:
-        return Table(path, resume=resume)
+        return Table(path, resume=resume, keep=keep)
     except ChangedError as error:
         raise typer.BadParameter(str(error)) from None
 

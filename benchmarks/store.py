@@ -58,15 +58,23 @@ def environment() -> dict[str, Any]:
 
 
 class Table:
-    """Rows by key, in the order measured, in one file."""
+    """Rows by key, in the order measured, in one file.
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    With `keep`, rows that another state of the code was measured by stay, and say which: for changes that do not touch
+    what they measure.
+    """
+
+    def __init__(self, path: Path, *, resume: bool, keep: bool = False) -> None:
         self.path, self.environment = path, environment()
         self.rows: list[dict[str, Any]] = []
         if resume and path.exists():
             found = json.loads(path.read_text())
-            self._check(found["environment"])
+            then = found["environment"]
+            self._check({**then, "code": self.environment["code"]} if keep else then)
             self.rows = found["rows"]
+            if then["code"] != self.environment["code"]:
+                for row in self.rows:
+                    row.setdefault("code", then["code"])
 
     def _check(self, then: dict[str, Any]) -> None:
         now = self.environment

@@ -15,6 +15,9 @@ from benchmarks.harness import Candidate, Contender, Pace, Row, Target, measure
 from benchmarks.sides import SIDES, Answer
 from benchmarks.tables import GROUPS
 from benchmarks.verdict import ratio, score, verdict
+from wdist.methods.engines import apart
+from wdist.question import ask
+from wdist.rng import as_rng
 
 SPACE = [family for family in FAMILIES if family != "mnist"]
 
@@ -406,6 +409,18 @@ class TestStore:
         ):
             store.Table(path, resume=True)
 
+    def test_rows_of_another_state_of_the_code_are_kept_where_asked_and_say_so(self, tmp_path, monkeypatch):
+        path = tmp_path / "t.json"
+        store.Table(path, resume=False).add({"key": "one"})
+        before = store.environment()
+        monkeypatch.setattr(store, "environment", lambda: {**before, "code": "changed"})
+        table = store.Table(path, resume=True, keep=True)
+        table.add({"key": "two"})
+        assert [row.get("code") for row in table.rows] == [before["code"], None]
+        monkeypatch.setattr(store, "environment", lambda: {**before, "code": "changed", "python": "2.7"})
+        with pytest.raises(store.ChangedError, match="python was"):
+            store.Table(path, resume=True, keep=True)
+
     def test_what_is_not_written_whole_is_not_written(self, tmp_path):
         path = tmp_path / "t.json"
         table = store.Table(path, resume=False)
@@ -437,9 +452,39 @@ class TestCrossovers:
             }
         )
         assert crossovers.rules(rows) == [
-            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 1000, "engines": ["sparse", "pot"]},
-            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 0, "engines": ["pot", "sparse"]},
+            {
+                "p": [1, None],
+                "d": [1, None],
+                "masses": "matched",
+                "apart": False,
+                "from": start,
+                "engines": ranking,
+            }
+            for start, ranking in ((500, ["sparse", "pot"]), (0, ["pot", "sparse"]))
         ]
+
+    def test_where_it_takes_over_is_read_from_the_ratio_of_times(self):
+        """Four times slower at 200 and four times faster at 800: equal at 400, on the family where it is worst."""
+        rows = self.grid({200: {"pot": 1.0, "sparse": 2.0}, 800: {"pot": 4.0, "sparse": 0.5}})
+        rows[0]["sides"][1]["cpu"], rows[2]["sides"][1]["cpu"] = [4.0], [1.0]
+        assert [rule["from"] for rule in crossovers.rules(rows)] == [400, 0]
+        rows[1]["sides"][1]["cpu"] = None  # not right there
+        assert [rule["from"] for rule in crossovers.rules(rows)] == [800, 0]
+
+    def test_clouds_that_lie_apart_have_rules_of_their_own(self):
+        rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}})
+        rows[1]["instance"]["family"] = "separated"
+        rows[1]["sides"][1]["cpu"] = [50.0]
+        assert [(rule["apart"], rule["engines"][0]) for rule in crossovers.rules(rows)] == [
+            (False, "sparse"), (True, "pot"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("d", crossovers.DIMENSIONS)
+    def test_families_are_apart_where_wdist_says_so(self, d):
+        for distant, families in crossovers.FAMILIES.items():
+            for family in families:
+                problem = Instance(family, 300, d, 1.0, seed=TUNED).build()
+                assert apart(ask(problem.x, problem.y, rng=as_rng(0))) is distant
 
     def test_bands_share_the_axes_out(self):
         times = {200: {"pot": 1.0}}
@@ -452,27 +497,29 @@ class TestCrossovers:
         rows[1]["sides"][1]["error"] = 1e-3
         assert crossovers.rules(rows)[0]["engines"] == ["pot"]
 
-    def test_the_engine_least_behind_on_its_worst_family_is_chosen(self):
-        """Ten times slower somewhere is worse than four times, three times is better; means do not count."""
-        rows = self.grid({2000: {"pot": 3.0, "sparse": 2.0}})
-        for row, seconds in zip(rows, ((10.0, 1.0), (1.0, 4.0)), strict=True):
-            for side, one in zip(row["sides"], seconds, strict=True):
-                side["cpu"] = [one]
-        assert crossovers.rules(rows)[0]["engines"] == ["sparse", "pot"]
-        rows[0]["sides"][0]["cpu"] = [3.0]
-        assert crossovers.rules(rows)[0]["engines"] == ["pot", "sparse"]
+    def test_an_engine_that_is_slower_than_pot_somewhere_is_not_taken(self):
+        rows = self.grid({2000: {"pot": 3.0, "sparse": 2.0, "lapx": 1.0}})
+        rows[1]["sides"][2]["cpu"] = [9.1]  # of the lattice, where POT took 9 seconds
+        assert crossovers.rules(rows)[0]["engines"] == ["sparse", "pot", "lapx"]
+        rows[1]["sides"][2]["cpu"] = [8.9]
+        assert crossovers.rules(rows)[0]["engines"] == ["lapx", "sparse", "pot"]
 
-    def test_the_hopeless_are_not_run_on(self):
+    def test_who_falls_further_and_further_behind_is_not_run_on(self):
+        """Ten times slower and catching up goes on, ten times and not catching up does not."""
+        behind = {300: {"scipy": 10.0, "sparse": 20.0}, 1000: {"scipy": 10.0, "sparse": 10.0}}
         table = types.SimpleNamespace(rows=[])
         seen = []
-        for one in crossovers.rows(table, True):
-            names = [contender.name for contender in one.contenders]
-            seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
-            sides = [side_record(name, [100.0 if name == "scipy" else 1.0]) for name in names]
+        for one in crossovers.rows(table, False):
+            names = {contender.name for contender in one.contenders}
+            if one.instance.d < crossovers.DIMENSIONS[-1]:  # there the smallest size is left out
+                seen.append((one.instance.n, one.instance.weighted or one.instance.m is not None, names))
+            times = behind.get(one.instance.n, {})
+            sides = [side_record(name, [times.get(name, 1.0)]) for name in names]
             table.rows.append(record(*sides, instance=one.instance))
-        assert all("scipy" in names for n, uneven, names in seen if n == 100 and not uneven)
-        assert not any("scipy" in names for n, _, names in seen if n == 200)
-        assert not any({"scipy", "lapx"} & set(names) for _, uneven, names in seen if uneven)
+        assert all("scipy" in names for n, uneven, names in seen if n <= 1000 and not uneven)
+        assert not any("scipy" in names for n, _, names in seen if n == 3000)
+        assert all("sparse" in names for _, _, names in seen)
+        assert not any({"scipy", "lapx"} & names for _, uneven, names in seen if uneven)
 
     def test_the_file_is_json_with_its_environment(self):
         table = types.SimpleNamespace(rows=self.grid({200: {"pot": 1.0}}), environment={"date": "today"})

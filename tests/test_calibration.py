@@ -1,6 +1,7 @@
 """Kappa: the curve and its interval on made-up trials, the call on tiny critics, and a critic read by its card."""
 
 import dataclasses
+import importlib
 import itertools
 import json
 import math
@@ -11,6 +12,7 @@ import torch
 from joblib import parallel_config
 
 import wdist
+from benchmarks.cards import RECIPES
 from wdist.calibration.curve import Curve
 from wdist.calibration.families import families
 from wdist.calibration.model import Model, Point
@@ -184,6 +186,31 @@ class TestCalibrate:
         one, two = (wdist.calibrate(quick, LINE, replicates=2, workers=workers) for workers in (1, 2))
         assert one == two
 
+    def test_levels_are_amounts_over_the_scale(self, monkeypatch):
+        asked = []
+        module = importlib.import_module("wdist.calibration.calibrate")  # the function of that name hides it
+        monkeypatch.setattr(module, "run_trials", lambda wanted, *rest: asked.extend(wanted) or [])
+        for levels in (2, 5):
+            asked.clear()
+            with pytest.raises(wdist.InputError, match="no trial read anything"):  # as none was run
+                wdist.calibrate(METHOD, dim=1, scale=(0.3, 1.2), levels=levels, replicates=3)
+            axis = [one for one in asked if one.family == "axis" and one.steps == METHOD.steps]
+            assert len(axis) == 3 * levels
+            amounts = [one.case.w[1] / math.sqrt(1 + one.case.w[1] ** 2 / 4) for one in axis[:levels]]
+            assert amounts == pytest.approx(np.geomspace(0.3, 1.2, levels))
+            twice = [one for one in asked if one.steps == 2 * METHOD.steps]
+            assert len(twice) == len({one.family for one in asked})
+
+    def test_a_card_knows_what_its_fits_took(self, card):
+        assert all(trial.cpu > 0 for trial in card.trials)
+        assert card.cpu == pytest.approx(sum(trial.cpu for trial in card.trials))
+        assert f"{len(card.trials)} fits, seed 0, {card.cpu:.0f} s of CPU time" in card.to_markdown()
+        dearer = dataclasses.replace(
+            card, trials=tuple(dataclasses.replace(t, cpu=10.0) for t in card.trials)
+        )
+        assert dearer.cpu == 10 * len(card.trials)
+        assert dearer == card  # the same card, made on a slower machine
+
     def test_cases_alone_are_a_family_each(self):
         quick = dataclasses.replace(METHOD, steps=10)
         found = wdist.calibrate(quick, LINE["line"][:2], replicates=2)
@@ -198,6 +225,7 @@ class TestCalibrate:
             ({"dim": 0}, "dim is 0; pass an int of at least 1"),
             ({"dim": 2, "replicates": 1}, "replicates is 1; pass at least 2"),
             ({"dim": 2, "steps": 0}, "steps is 0"),
+            ({"dim": 2, "levels": 1}, "levels is 1; pass at least 2: kappa is a curve"),
             ({"dim": 2, "seed": -1}, "seed is -1; pass a non-negative int"),
             ({"dim": 2, "scale": (2, 1)}, r"scale is \(2, 1\); pass \(low, high\)"),
             ({"dim": 2, "scale": 3}, "scale is 3; pass"),
@@ -299,12 +327,18 @@ class TestCard:
                 wdist.Calibration.load(tmp_path / name)
 
     def test_those_that_come_with_wdist_are_found_by_name_and_are_of_what_they_say(self):
-        assert wdist.Calibration.shipped() == ("clip-0.1-relu-100x100-d2-300-steps",)
-        shipped = wdist.Calibration.load("clip-0.1-relu-100x100-d2-300-steps")
-        method = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
-        wdist.Calibrated(method, shipped)  # refuses another fingerprint
-        assert shipped.settled
-        assert shipped.spread < 0.1 < shipped.by("raw").spread
+        assert wdist.Calibration.shipped() == tuple(sorted(RECIPES))
+        for name, (method, _) in RECIPES.items():
+            shipped = wdist.Calibration.load(name)
+            wdist.Calibrated(method, shipped)  # refuses another fingerprint
+            assert shipped.dim == 2
+            assert len(shipped.families) == 9
+            assert shipped.cpu > 0
+
+    @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("clip")])
+    def test_a_clipped_critic_over_its_own_slope_carries_farther_than_raw(self, name):
+        shipped = wdist.Calibration.load(name)
+        assert shipped.spread < 0.15 < shipped.by("raw").spread
 
 
 class TestCalibrated:

@@ -19,13 +19,16 @@ MODULES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE
 MOST_LINES = 300
 
 FLOORS = (
-    "arrays costs errors matrix measures memory options question ranks reservoir result rng sources unheard",
+    "arrays costs errors matrix measures memory options question ranks reservoir result rng sources unheard writing",
     "critic datasets files images plans resampling tables truth",
     "methods",
     "answer bounds calibration gan inference pairwise validation workers",
     "__init__ __main__ api cli functional plots report streaming",
 )
 """Names in `wdist/`, from the ground to the roof, as docs/architecture.md draws them."""
+
+DOORS = {("result.py", "report")}
+"""`Estimate.report` is a door to a room under the roof, for whoever holds an answer; it opens when it is called."""
 
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names.split()}
 DUMPING_GROUNDS = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "core", "base", "stuff"}
@@ -59,7 +62,11 @@ def imported(path, text):
 def upward(path, text):
     """Imports of a module that point to a higher floor than its own."""
     here = FLOOR[room(path)]
-    return [(line, name) for line, name in imported(path, text) if FLOOR[name] > here]
+    return [
+        (line, name)
+        for line, name in imported(path, text)
+        if FLOOR[name] > here and (path, name) not in DOORS
+    ]
 
 
 class TestFloors:
@@ -282,8 +289,8 @@ def global_draws(text):
     return sorted(set(found))
 
 
-LENT = {("sources.py", "torch.set_rng_state")}
-"""A DataLoader shuffles by torch's global generator; it is lent a state and given back its own."""
+LENT = {("sources.py", "torch.set_rng_state"), ("plans/aside.py", "random")}
+"""A DataLoader shuffles by torch's global generator, and POT's import draws from Python's: it is given back its own."""
 
 
 class TestNoGlobalRandomness:

@@ -152,17 +152,19 @@ def test_the_standard_error_by_hand():
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("p", [1, 2, 4])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_values_and_bounds_stay_below_the_distance(seed, p, dtype):
+def test_the_distance_lies_within_the_bounds(seed, p, dtype):
     x, y, a, b = clouds(20 + seed)
     x, y = x.to(dtype), y.to(dtype)
     truth = exact(x.double(), y.double(), p, a, b)
+    far = float(torch.cdist(x.double(), y.double()).max())
     plain, largest = (
         estimate(x, y, method, p=p, weights_a=a, weights_b=b) for method in (Sliced(100), MaxSliced())
     )
     assert plain.bound is largest.bound is Bound.LOWER
     assert plain.value < plain.lower <= largest.lower * (1 + 1e-9)
     assert largest.lower == largest.value <= truth * (1 + 1e-12)
-    assert plain.upper is largest.upper is None
+    assert truth * (1 - 1e-12) <= min(plain.upper, largest.upper)
+    assert max(plain.upper, largest.upper) <= far
 
 
 def test_one_atom_against_another_meets_the_bound():
@@ -272,6 +274,9 @@ def test_a_translation_is_found_in_full(p):
     assert abs(float(shift @ torch.from_numpy(est.detail.direction))) == pytest.approx(5, rel=1e-6)
     at_once = estimate(x, x + shift, MaxSliced(starts=1, steps=0), p=p)  # the difference of the means
     assert at_once.value == pytest.approx(5, rel=1e-12)
+    assert at_once.upper == pytest.approx(
+        5, rel=1e-12
+    )  # in the order along the shift each point meets its own
 
 
 def test_the_direction_of_a_stretch_is_found_without_a_shift_of_the_mean():

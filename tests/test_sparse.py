@@ -333,18 +333,22 @@ class TestCost:
 class TestChoiceOfEngine:
     def test_the_table_is_read(self, monkeypatch, rng):
         question = ask(rng.standard_normal((50, 2)), rng.standard_normal((50, 2)), p=2, rng=as_rng(0))
-        rules = (
-            {"p": [3, None], "d": [1, None], "masses": "matched", "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, 2], "masses": "matched", "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, None], "masses": "uneven", "from": 0, "engines": ["scipy"]},
-            {"p": [1, None], "d": [1, None], "masses": "matched", "from": 51, "engines": ["scipy"]},
-            {"p": [1, 2.5], "d": [2, 3], "masses": "matched", "from": 50, "engines": ["lapx", "sparse"]},
+        any_, last = (
+            {"p": [1, None], "d": [1, None], "masses": "matched", "apart": False, "from": 0},
+            ["lapx", "sparse"],
         )
+        passed = ({"p": [3, None]}, {"d": [1, 2]}, {"masses": "uneven"}, {"apart": True}, {"from": 51})
+        rules = [
+            *({**any_, "engines": ["scipy"], **one} for one in passed),
+            {**any_, "p": [1, 2.5], "d": [2, 3], "from": 50, "engines": last},
+        ]
         monkeypatch.setattr(engines, "_rules", lambda: rules)
         monkeypatch.setattr(engines, "lapx_installed", lambda: True)
         assert fastest_engine(question) == "lapx"
         monkeypatch.setattr(engines, "lapx_installed", lambda: False)
         assert fastest_engine(question) == "sparse"
+        far = ask(question.samples[0].points, question.samples[1].points + 9, p=2, rng=as_rng(0))
+        assert fastest_engine(far) == "scipy"
         monkeypatch.setattr(engines, "_rules", tuple)
         assert fastest_engine(question) == "pot"
 
@@ -360,7 +364,7 @@ class TestChoiceOfEngine:
 
     def test_the_kind_of_masses_is_told_apart(self, monkeypatch, rng):
         rules = tuple(
-            {"p": [1, None], "d": [1, None], "masses": masses, "from": 0, "engines": [engine]}
+            {"p": [1, None], "d": [1, None], "masses": masses, "apart": False, "from": 0, "engines": [engine]}
             for masses, engine in (("matched", "scipy"), ("uniform", "sparse"), ("uneven", "pot"))
         )
         monkeypatch.setattr(engines, "_rules", lambda: rules)

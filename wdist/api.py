@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -39,7 +40,7 @@ def estimate(
     device: torch.device | str | None = None,
     time_limit: float | None = None,
     seed: Seed = 0,
-    floor: bool = False,
+    floor: bool | Literal["auto"] = False,
     progress: Progress | None = None,
 ) -> Estimate:
     """Estimate how far apart two measures are: the p-Wasserstein distance W_p, in the unit of the data.
@@ -68,7 +69,7 @@ def estimate(
         seed: A non-negative int, None, or a NumPy or torch generator. The same seed gives the same answer.
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
             given samples. Beyond the line it costs about as much again as the answer; with an interval between the laws
-            it always comes along.
+            it always comes along. "auto": where it is to be had, without a warning.
         progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
             answer would take more than half of the free memory (see `line_from_disk`).
 
@@ -93,7 +94,8 @@ def estimate(
         7.0
     """
     rng = as_rng(seed)
-    if not floor and belongs_on_disk(
+    sought = floor == "auto"
+    if (sought or not floor) and belongs_on_disk(
         a, b, method=method, weights=(weights_a, weights_b), metric=metric, target=target, device=device
     ):
         if time_limit is not None:
@@ -107,11 +109,14 @@ def estimate(
     )  # fmt: skip
     found = answer(question, method, rng, time_limit)
     of_laws = found.method in (Line.name, Population.name) and found.target is Target.POPULATION
-    if floor or (of_laws and question.sampled):
+    if (floor and not sought) or (of_laws and question.sampled):
         found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
+    elif sought:
+        with contextlib.suppress(InputError):
+            found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
-    elif found.floor is not None and not of_laws and found.value < CLEAR * found.floor.value:
+    elif found.floor is not None and not (of_laws or sought) and found.value < CLEAR * found.floor.value:
         warnings.warn(
             f"{found.quantity} {found.target.words} is {found.value:.4g}, and two samples of these sizes from one law "
             f"would be {found.floor.told} apart: noise alone would show as much. wdist.two_sample_test says whether "

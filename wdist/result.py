@@ -11,6 +11,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from wdist.errors import NotConvergedError
@@ -153,7 +154,7 @@ class Estimate:
     def __repr__(self) -> str:
         if not self.converged:
             head = f"{self.quantity} {self.target.words}: NOT CONVERGED (unfinished figure {_number(self.value)})"
-        elif self._of_laws:
+        elif self.of_laws:
             head = f"{self.quantity} between the laws: {self._range}; "
             head += f"debiased guess {_number(self.value)} (no guarantee)"
         elif self.bound is Bound.NONE:
@@ -165,9 +166,9 @@ class Estimate:
             but = "" if self.target is Target.SAMPLE else ", but for sampling error"
             head = f"{self.quantity} {self.target.words} = {_number(self.value)} (so {self._name} is {side} that{but})"
         parts = [head]
-        if self.bound is not Bound.EXACT and not self._of_laws and (bracket := self._bracket()):
-            parts.append(f"{self._vouched} {bracket}")
-        if self.interval is not None and not self._of_laws:
+        if self.bound is not Bound.EXACT and not self.of_laws and (bracket := self._bracket()):
+            parts.append(f"{self.vouched} {bracket}")
+        if self.interval is not None and not self.of_laws:
             parts.append(f"interval {self.interval}")
         if self.floor is not None:
             parts.append(f"two samples of these sizes from one law would be {self.floor.told} apart")
@@ -181,7 +182,7 @@ class Estimate:
         cost = f"Cost: {in_words(self.seconds)}"
         if self.choice is not None:
             cost += f", about {human_bytes(self.choice.memory)} of working memory (predicted)"
-        lines += [f"{cost}.", f"How sure: {self._certainty()}"]
+        lines += [f"{cost}.", f"How sure: {self.certainty()}"]
         if self.message:
             lines.append(f"Note: {self.message}")
         if self.choice is not None and self.choice.others:
@@ -214,12 +215,28 @@ class Estimate:
                     out["detail"][field.name] = item
         return out
 
+    def report(self, path: str | Path, a: Any = None, b: Any = None, **options: Any) -> Path:
+        """Write all of this as one HTML page, which needs no network.
+
+        Args:
+            path: Where to.
+            a: The first measure, as `wdist.estimate` was given it; without the two, no samples are drawn.
+            b: The second.
+            options: See `wdist.report.of_estimate`: names=, columns=, unit=, weights_a=, ...
+
+        Raises:
+            InputError: if it cannot be written, or a and b cannot be read.
+        """
+        from wdist.report import of_estimate
+
+        return of_estimate(self, a, b, **options).save(path)
+
     @property
     def _name(self) -> str:
         return f"W{self.p:g}"
 
     @property
-    def _of_laws(self) -> bool:
+    def of_laws(self) -> bool:
         """Whether this is an interval between the laws, and the value a guess within it."""
         ends = None if self.interval is None else (self.interval.low, self.interval.high)
         return (
@@ -234,7 +251,7 @@ class Estimate:
         return f"at least {_number(low)}, at most {_number(high)} ({level:g} %)"
 
     @property
-    def _vouched(self) -> str:
+    def vouched(self) -> str:
         """Bounds between samples are proved; between laws they hold at a level, for large samples."""
         if self.target is Target.SAMPLE or self.interval is None:
             return "certified"
@@ -247,18 +264,19 @@ class Estimate:
             return f"{self._name} ≥ {_number(self.lower)}"
         return "" if self.upper is None else f"{self._name} ≤ {_number(self.upper)}"
 
-    def _certainty(self) -> str:
+    def certainty(self) -> str:
+        """Say how sure the number is."""
         if not self.converged:
             return f"not at all: the solver stopped short. Certified so far: {self._bracket() or 'nothing'}."
         if self.bound is Bound.EXACT:
             return f"exact: {self._name} {self.target.words}, to rounding."
-        if self._of_laws and self.interval is not None:
+        if self.of_laws and self.interval is not None:
             return f"{self._name} between the laws is {self._range}, by {self.interval.source}; the guess is only that."
         if self.bound is Bound.NONE:
             lead = f"an estimate of {self.quantity} without a guarantee."
         else:
             lead = f"a certified {self.bound.value} bound on {self._name} {self.target.words}."
-        more = [f"{self._vouched.capitalize()}: {self._bracket()}."] if self._bracket() else []
+        more = [f"{self.vouched.capitalize()}: {self._bracket()}."] if self._bracket() else []
         if self.interval is not None:
             more.append(
                 f"{100 * self.interval.confidence:g} % interval from {self.interval.source} alone: {self.interval}."

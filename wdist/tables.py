@@ -64,6 +64,19 @@ def read_parquet(path: Path, columns: Columns = None) -> Array:
     return np.column_stack([table[name].to_numpy().astype(np.float64) for name in chosen])
 
 
+def column_names(path: Path, columns: Columns = None, header: Header = "auto") -> list[str]:
+    """Names of the columns that would be read, as the file has them; none for files that name none."""
+    if path.suffix.lower() in DELIMITERS:
+        layout = _layout(path, columns, header)
+        return [layout.names[k] for k in layout.chosen] if layout.names else []
+    if path.suffix.lower() != ".parquet":
+        return []
+    from pyarrow import parquet
+
+    names = parquet.read_schema(path).names
+    return [names[k] for k in choose_columns(path, columns, len(names), names)]
+
+
 PICK = "pick numeric ones with columns=[...] (--column NAME)"
 
 

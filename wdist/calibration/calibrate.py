@@ -26,7 +26,6 @@ from wdist.truth.case import Case
 
 __all__ = ["calibrate"]
 
-LEVELS = 5
 NEAREST, FARTHEST = 0.1, 1.5
 """W1 over the root mean square distance from the centre, at most 2, that is tried where no scale is given."""
 
@@ -39,6 +38,7 @@ def calibrate(
     *,
     dim: int | None = None,
     scale: tuple[float, float] | None = None,
+    levels: int = 5,
     steps: int | None = None,
     seed: int = 0,
     replicates: int = 5,
@@ -58,6 +58,7 @@ def calibrate(
         dim: Number of coordinates of the standard families.
         scale: Least and largest W1 of the standard families, in standardised units: over the unit in which both laws'
             root mean square distance from their centre is min(√dim, 4). Where a family cannot reach, its farthest.
+        levels: Amounts of transport of every standard family, at least two, geometric over the scale.
         steps: Ascent steps of every critic; None for the method's own.
         seed: A non-negative int. The same seed gives the same card, whatever `workers` is.
         replicates: Fits of each case, at least two.
@@ -86,11 +87,12 @@ def calibrate(
             check_whole(name, value)
     if replicates < 2:
         raise InputError("replicates is 1; pass at least 2, or nothing is known of how kappa scatters")
+    check_whole("levels", levels, 2, "pass at least 2: kappa is a curve")
     check_whole("seed", seed, 0, "pass a non-negative int: a card is to be made again from it")
     critic = dataclasses.replace(critic, steps=steps or critic.steps or critic.constraint.steps)
     assert critic.steps is not None
     if cases is None:
-        space, plan = dim, _standard(dim, scale, replicates, critic.steps)
+        space, plan = dim, _standard(dim, scale, levels, replicates, critic.steps)
     else:
         given = _checked(cases, dim)
         space = next(iter(given.values()))[0].dim
@@ -103,14 +105,14 @@ def calibrate(
 
 
 def _standard(
-    dim: int | None, scale: tuple[float, float] | None, replicates: int, steps: int
+    dim: int | None, scale: tuple[float, float] | None, levels: int, replicates: int, steps: int
 ) -> list[Wanted]:
     """The standard families, each over the same amounts of transport."""
     if dim is None:
         raise InputError("dim is missing; pass the number of coordinates, dim=2, or cases of your own")
     radius = min(math.sqrt(dim), 4.0)
     low, high = (NEAREST * radius, FARTHEST * radius) if scale is None else _range(scale, 2 * radius)
-    amounts = np.geomspace(low / radius, high / radius, LEVELS).tolist()
+    amounts = np.geomspace(low / radius, high / radius, levels).tolist()
     return _tried(
         {
             name: [[family(u, which) for u in amounts] for which in range(replicates)]

@@ -163,6 +163,11 @@ class Calibration:
         return self.model.spread
 
     @property
+    def cpu(self) -> float:
+        """Seconds of processor time that all its fits took together, on however many cores."""
+        return sum(trial.cpu for trial in self.trials)
+
+    @property
     def budget_effect(self) -> float | None:
         """Largest relative change of kappa in any family under twice the steps; None where that was not tried."""
         longer: dict[str, list[float]] = {}

@@ -94,7 +94,8 @@ def page(card: Calibration) -> str:
     lines += [f"- {_budget(card)}", *([f"- {theory}"] if (theory := _theory(card)) else [])]
     if card.lost:
         lines.append(f"- {card.lost} of {len(card.trials)} fits read nothing above zero and are left out.")
-    lines += [f"- {len(card.trials)} fits, seed {card.seed}.", "", "## What was calibrated", ""]
+    lines += [f"- {len(card.trials)} fits, seed {card.seed}, {card.cpu:.0f} s of CPU time."]
+    lines += ["", "## What was calibrated", ""]
     lines += [f"- {key}: {value}" for key, value in card.fingerprint.items()]
     lines += [f"- made with: {', '.join(f'{name} {value}' for name, value in card.versions.items())}"]
     return "\n".join(lines) + "\n"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Trial:
         steps: Of the critic.
         w: True W1.
         said: What the critic said.
+        cpu: Seconds of processor time that the fit took.
     """
 
     family: str
@@ -53,6 +55,7 @@ class Trial:
     steps: int
     w: float
     said: Reading
+    cpu: float = field(default=0.0, compare=False)
 
     @property
     def key(self) -> tuple[str, str, int, int, int]:
@@ -124,13 +127,14 @@ def run_trials(
 
 def _trial(wanted: Wanted, method: Critic, seed: int) -> Trial:
     """Fit a critic to a case, in whatever process, and read it."""
+    began = time.process_time()
     with one_core():
         rng = branch([seed], *wanted.seed())
         question = ask(wanted.case.a, wanted.case.b, rng=rng.spawn())
         check_answerable(method, question)
         found = solve(question, method, Choice("", 0), rng.spawn())
         said = read(found, question, rng.spawn())
-    return Trial(*wanted.key, wanted.case.w[1] / said.scale, said)
+    return Trial(*wanted.key, wanted.case.w[1] / said.scale, said, time.process_time() - began)
 
 
 def _begun(folder: Path, about: Mapping[str, Any]) -> dict[Any, Trial]:

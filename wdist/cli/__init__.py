@@ -21,6 +21,7 @@ from wdist.cli import (
     methods,
     monitor,
     pairwise,
+    report,
     two_sample,
     validate,
 )  # fmt: skip
@@ -63,6 +64,7 @@ app.command("bounds", epilog=bounds.EXAMPLES)(bounds.bounds)
 app.command("test", epilog=two_sample.EXAMPLES)(two_sample.two_sample)
 app.command("monitor", epilog=monitor.EXAMPLES)(monitor.monitor)
 app.command("validate", epilog=validate.EXAMPLES)(validate.validate)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 cards = typer.Typer(rich_markup_mode="rich")
 cards.callback(invoke_without_command=True, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 cards.command("show")(calibrate.show)

@@ -21,7 +21,7 @@ EXAMPLES = "\n\n".join(
     [
         "[bold]Examples[/bold]",
         "  wdist calibrate --net 100,100 --constraint clip:0.01 --dim 2 --out card/",
-        "  wdist calibrate --constraint gradient_penalty:10 --dim 16 --workers 2 --out gp16/",
+        "  wdist calibrate --constraint gradient_penalty:10 --dim 16 --workers 1 --out gp16/",
         "  wdist calibrate show card/",
         EXIT_CODES,
     ]
@@ -47,8 +47,9 @@ def calibrate(
             metavar="LOW,HIGH", help="W1 to be tried, in standardised units.", show_default="0.1 to 1.5 of the spread"
         ),
     ] = None,
+    levels: Annotated[int, typer.Option(help="Amounts of transport of every family.")] = 5,
     replicates: Annotated[int, typer.Option(help="Seeds of every case.")] = 5,
-    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="1")] = None,
+    workers: Annotated[int, typer.Option(help="Processes; -1 is one a core.")] = -1,
     seed: SeedNumber = 0,
 ) -> None:  # fmt: skip
     """Measure what a critic reads as a multiple of W1, on laws whose W1 is known, and how far that carries over."""
@@ -69,8 +70,8 @@ def calibrate(
         span: Any = None if scale is None else tuple(read_numbers("--scale", scale, float))
         with bar("fitting critics") as tick:
             card = wdist.calibrate(
-                critic, dim=dim, scale=span, steps=steps, seed=seed, replicates=replicates, workers=workers, folder=out,
-                progress=tick,
+                critic, dim=dim, scale=span, levels=levels, steps=steps, seed=seed, replicates=replicates,
+                workers=workers, folder=out, progress=tick,
             )  # fmt: skip
         card.save(out)
         output().print(repr(card), soft_wrap=True)

@@ -32,8 +32,9 @@ from wdist.cli.options import (
 )  # fmt: skip
 from wdist.cli.reading import check_header, read
 from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
-from wdist.cli.writing import check_folder, write_whole
+from wdist.cli.writing import check_folder
 from wdist.errors import InputError
+from wdist.writing import write_whole
 
 if TYPE_CHECKING:
     from wdist.matrix import Pairwise

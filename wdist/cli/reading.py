@@ -10,7 +10,7 @@ from typing import Any
 
 from wdist.errors import InputError
 
-__all__ = ["check_header", "read", "read_weights"]
+__all__ = ["check_header", "names_in", "read", "read_weights"]
 
 
 def check_header(header: bool | None, *files: Path | None) -> None:
@@ -26,6 +26,13 @@ def read(path: Path, key: str | None, columns: list[str] | None, header: bool | 
     if header is None or not _is_text(path):
         return read_points(path, key=key, columns=columns or None)
     return read_points(path, key=key, columns=columns or None, header=header)
+
+
+def names_in(path: Path, columns: list[str] | None, header: bool | None) -> list[str]:
+    """Names of the columns that `read` reads; none where the file has no names."""
+    from wdist.tables import column_names
+
+    return column_names(path, columns or None, "auto" if header is None or not _is_text(path) else header)
 
 
 def read_weights(path: Path | None, name: str | None, header: bool | None) -> Any:

@@ -21,7 +21,7 @@ from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 
-__all__ = ["EXIT_CODES", "SIGNIFICANT", "UNCONVERGED", "bar", "guarded", "output", "progress"]
+__all__ = ["BAD_INPUT", "EXIT_CODES", "SIGNIFICANT", "UNCONVERGED", "bar", "guarded", "output", "progress"]
 
 UNCONVERGED, BAD_INPUT, SIGNIFICANT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
 

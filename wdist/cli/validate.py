@@ -18,8 +18,9 @@ from rich.text import Text
 from wdist.cli.options import PRINTING, Columns, Header, Json, Key, NormalizeWeights, WeightsA, WeightsB
 from wdist.cli.reading import check_header, read, read_weights
 from wdist.cli.terminal import bar, guarded, output, progress
-from wdist.cli.writing import check_folder, write_whole
+from wdist.cli.writing import check_folder
 from wdist.errors import InputError
+from wdist.writing import write_whole
 
 if TYPE_CHECKING:
     from wdist.validation import ValidationReport

@@ -35,6 +35,7 @@ class Clip(Unpenalised):
     c: float = 0.01
 
     quantity = "kappa*W1 (kappa unknown)"
+    steps = 300  # kappa grows for thousands of steps, but its slope grows with it: their ratio is what a card goes by
 
     def __post_init__(self) -> None:
         check_positive("c", self.c)

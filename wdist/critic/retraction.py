@@ -52,9 +52,10 @@ def along(m: Tensor, w: Tensor) -> Tensor:
     if m.ndim == 2:
         return polar(m)
     gram = m @ w.mT
-    tangent: Tensor = m - (gram + gram.mT) / 2 @ w
+    tangent = m - (gram + gram.mT) / 2 @ w
     length = torch.linalg.matrix_norm(tangent, keepdim=True) + 1e-12
-    return tangent * (min(math.sqrt(m.shape[-2]), LONGEST) / length)
+    step: Tensor = tangent * (min(math.sqrt(m.shape[-2]), LONGEST) / length)
+    return step
 
 
 def polar(m: Tensor, rounds: int = 5) -> Tensor:

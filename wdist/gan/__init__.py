@@ -1,20 +1,31 @@
 """WGANs whose curve is in the data's units: training, and judging what was trained."""
 
+from wdist.gan.checkup import Checkup, doctor, doctor_of
 from wdist.gan.config import PRESETS, GANConfig, TrainConfig, WGANConfig, preset
+from wdist.gan.evaluation import Evaluation
+from wdist.gan.evaluator import Evaluator
 from wdist.gan.generator import Generator, load
+from wdist.gan.judging import Evaluate
 from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
+from wdist.gan.patient import Finding
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import Data, opened
+from wdist.gan.stopping import StoppingRule, Verdict
 from wdist.gan.trainer import Trainer
 
 __all__ = [
     "LOSSES",
     "PRESETS",
     "Adam",
+    "Checkup",
     "DCGANGenerator",
     "Data",
+    "Evaluate",
+    "Evaluation",
+    "Evaluator",
+    "Finding",
     "Free",
     "GANConfig",
     "Generator",
@@ -28,10 +39,14 @@ __all__ = [
     "RMSprop",
     "ResidualGenerator",
     "StepReport",
+    "StoppingRule",
     "TrainConfig",
     "Trainer",
+    "Verdict",
     "WGANConfig",
     "Wasserstein",
+    "doctor",
+    "doctor_of",
     "load",
     "opened",
     "preset",

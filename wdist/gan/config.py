@@ -18,6 +18,7 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP, Net
 from wdist.errors import InputError
+from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import GeneratorNet, MLPGenerator
 from wdist.gan.optimizers import SCHEDULES, Adam, OptimizerRule, RMSprop
@@ -50,6 +51,7 @@ class TrainConfig:
         steps: Generator steps of the whole run, for the schedule.
         ema: Weight of the past in the moving average of the generator's weights, which is then drawn from; 0 for none.
         held_every: Generator steps from one look of the critic at held-out points to the next; 0 for none.
+        evaluate: How often the generator is judged by points that training never saw, and what may end the run.
         dtype: "float32" or "float64".
         device: Where to train.
     """
@@ -68,6 +70,7 @@ class TrainConfig:
     steps: int = 2000
     ema: float = 0.0
     held_every: int = 50
+    evaluate: Evaluate | None = None
     dtype: str = "float32"
     device: str = "cpu"
 

@@ -1,7 +1,7 @@
 """A run's folder: which files lie where, and that only one process at a time writes there.
 
 config.json says what is trained, environment.json on what, log.jsonl what happened, checkpoints/ where to go on from,
-samples/ what it looks like, generator.safetensors what came of it, curve.png how.
+samples/ what it looks like, generator.safetensors what came of it, best.safetensors what was best, curve.png how.
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class RunFolder:
     def generator(self) -> Path:
         """What came of it."""
         return self.path / "generator.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The generator at its best evaluation, where it was evaluated while it was trained."""
+        return self.path / "best.safetensors"
 
     @property
     def curve(self) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from wdist.critic.constraint import Optimizer
 from wdist.options import check_positive
 
-__all__ = ["SCHEDULES", "Adam", "OptimizerRule", "RMSprop", "Stepper", "rate"]
+__all__ = ["SCHEDULES", "Adam", "OptimizerRule", "RMSprop", "Rates", "Stepper", "rate"]
 
 EPS = 1e-8
 
@@ -155,3 +155,18 @@ def rate(schedule: str, share: float) -> float:
     if schedule == "constant":
         return 1.0
     return 1 - share if schedule == "linear" else round(0.5 * (1 + math.cos(math.pi * share)), 15)
+
+
+class Rates:
+    """The learning rates of several optimisers over a run."""
+
+    def __init__(self, optimizers: Sequence[Optimizer], schedule: str, steps: int) -> None:
+        self.schedule, self.steps = schedule, steps
+        self.groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self.first = [group["lr"] for group in self.groups]
+
+    def set(self, step: int) -> None:
+        """Set them for a step, counted from 0."""
+        factor = rate(self.schedule, step / self.steps)
+        for group, first in zip(self.groups, self.first, strict=True):
+            group["lr"] = first * factor

@@ -14,16 +14,18 @@ from wdist.critic.constraints import Clip, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
 from wdist.gan.data import Form, Rows
+from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import GENERATORS
 from wdist.gan.optimizers import Adam, RMSprop
 from wdist.gan.sets import Data, opened
+from wdist.gan.stopping import StoppingRule
 
 __all__ = ["described", "rebuilt"]
 
 RECIPES: tuple[Any, ...] = (
-    *(Adam, Clip, Cones, Data, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
-    *(Orthonormal, RMSprop, Spectral, Wasserstein, *GENERATORS.values()),
+    *(Adam, Clip, Cones, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values()),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""
@@ -37,7 +39,7 @@ def described(thing: Any) -> Any:
         {'kind': 'Clip', 'c': 0.1}
     """
     if (dataclasses.is_dataclass(thing) and type(thing).__name__ in KNOWN) or _is_config(thing):
-        fields = {f.name: described(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+        fields = {f.name: described(getattr(thing, f.name)) for f in dataclasses.fields(thing) if f.init}
         return {"kind": type(thing).__name__, **fields}
     if isinstance(thing, (tuple, list)):
         return [described(item) for item in thing]

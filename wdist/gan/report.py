@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wdist.gan.evaluation import Evaluation
+    from wdist.gan.stopping import Verdict
     from wdist.gan.trainer import Trainer
 
 __all__ = ["Hook", "StepReport"]
@@ -31,6 +33,8 @@ class StepReport:
         critic_gradient: That of the critic's last step.
         seconds: Wall time of training so far.
         trainer: Where nets and config are to be had.
+        evaluation: What points that training never saw say of the generator, where that was asked; else None.
+        verdict: What the stopping rule says to it.
     """
 
     step: int
@@ -42,6 +46,8 @@ class StepReport:
     critic_gradient: float
     seconds: float
     trainer: Trainer = field(repr=False, compare=False)
+    evaluation: Evaluation | None = None
+    verdict: Verdict | None = None
 
     @property
     def gap(self) -> float | None:
@@ -50,8 +56,28 @@ class StepReport:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """All figures by name, for a log; those that were not taken are left out."""
-        return {name: value for name in FIGURES if (value := getattr(self, name)) is not None}
+        """All figures by name, for a log; those that were not taken are left out.
+
+        Those of an evaluation are called as there, except that its critic, fitted from scratch, is "refitted".
+        """
+        judged = {} if self.evaluation is None else self.evaluation.numbers
+        judged = {"refitted" if name == "critic" else name: value for name, value in judged.items()}
+        return {name: value for name in FIGURES if (value := getattr(self, name)) is not None} | judged
+
+    @property
+    def best(self) -> bool:
+        """Whether this step's evaluation is the best so far."""
+        return self.verdict is not None and self.verdict.newest
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What an evaluation says beside its numbers: a "collapse" by name, and why the run is "stopped"."""
+        said = (
+            {}
+            if self.verdict is None
+            else {"collapse": self.verdict.collapse, "stopped": self.verdict.reason}
+        )
+        return {name: text for name, text in said.items() if text}
 
 
 Hook = Callable[[StepReport], Any]

@@ -19,14 +19,20 @@ from typing import Any
 from wdist.errors import InputError, NotConvergedError
 from wdist.gan import pictures
 from wdist.gan.config import TrainConfig
+from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
 from wdist.gan.recipes import described, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
 from wdist.ranks import ALONE, Ranks
+from wdist.sources import Source
 
 __all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
+
+
+SMOOTH = 0.95
+"""Weight of the past in the reading that is shown."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -63,7 +69,8 @@ class Run:
         folder: Where it lives.
         trainer: What trains.
         pace: How often files are written.
-        told: What a person should know: checkpoints passed over, a disk that is full.
+        told: What a person should know: checkpoints passed over, a disk that is full, why the run was stopped.
+        reading: The critic's reading, smoothed over some twenty steps; None before the first.
     """
 
     folder: RunFolder
@@ -71,6 +78,7 @@ class Run:
     pace: Pace = Pace()
     told: list[str] = field(default_factory=list)
     tell: Callable[[str], None] | None = None
+    reading: float | None = None
 
     @property
     def steps(self) -> int:
@@ -89,11 +97,11 @@ class Run:
             InputError: if another process trains in this folder.
         """
         if not self.trainer.ranks.first:  # the first process writes for all
-            yield from self.trainer.steps(self.steps - self.trainer.step)
+            yield from self._steps()
             return
         with self.folder.locked(), _signals() as asked:
             try:
-                for report in self.trainer.steps(self.steps - self.trainer.step):
+                for report in self._steps():
                     self._write(report, writers)
                     yield report
                     if asked:
@@ -101,7 +109,15 @@ class Run:
                         raise Interrupted(f"stopped by {asked[0]} at step {report.step}, which is saved")
             except NotConvergedError as error:
                 raise NotConvergedError(f"{error}. {self._last_good()}") from None
+            if self.trainer.stopped:
+                self._say(f"stopped at step {self.trainer.step}: {self.trainer.stopped}")
             self.finish()
+
+    def _steps(self) -> Iterator[StepReport]:
+        for report in self.trainer.steps(self.steps - self.trainer.step):
+            before = report.critic if self.reading is None else self.reading
+            self.reading = SMOOTH * before + (1 - SMOOTH) * report.critic
+            yield report
 
     def checkpoint(self) -> None:
         """Save where the run stands; a disk that is full costs the checkpoint, not the run."""
@@ -119,15 +135,18 @@ class Run:
         if seen := [row["critic"] for row in rows if "critic" in row]:
             loss = self.trainer.config.loss
             name = "the data's unit" if loss.quantity == "W1" else "nats"
-            title = f"{loss.quantity} by the critic: {seen[-1]:.3g} after {self.trainer.step} steps"
+            reached = seen[-1] if self.reading is None else self.reading
+            title = f"{loss.quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
             self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, f"{loss.quantity} ({name})"))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
         pace, step = self.pace, report.step
-        if _due(step, pace.log) or report.held is not None:
-            self.log(report.numbers)
+        if _due(step, pace.log) or report.held is not None or report.evaluation is not None:
+            self.log({**report.numbers, **report.words})
             for writer in writers:
                 writer(report)
+        if report.best:
+            self._guarded(lambda: self.trainer.generator.save(self.folder.best))
         if _due(step, pace.samples):
             self._sheet()
         if _due(step, pace.checkpoint):
@@ -169,7 +188,7 @@ class Run:
 
 def begin(
     path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
 ) -> Run:  # fmt: skip
     """Start a run in a folder that has none.
 
@@ -187,14 +206,14 @@ def begin(
             path.write(path.config, {"seed": seed, "config": described(config)})
             path.write(path.path / "environment.json", environment())
 
-    trainer = Trainer(config, seed, hooks, ranks)
+    trainer = Trainer(config, seed, hooks, ranks, evaluator)
     ranks.told(prepare)
     return Run(path, trainer, pace or Pace())
 
 
 def resume(
     path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
 ) -> Run:  # fmt: skip
     """Go on with a run from its newest sound checkpoint, or from the start if it has none.
 
@@ -204,6 +223,7 @@ def resume(
         pace: How often files are written.
         hooks: Of the trainer.
         ranks: The processes that train together; the first of them writes.
+        evaluator: Of the trainer.
 
     Raises:
         InputError: if there is no run, or it is one of another config; the text says what differs.
@@ -214,7 +234,7 @@ def resume(
     elif differences := differing(written["config"], described(config)):
         raise InputError(f"{path.path} is a run of another config: {'; '.join(differences)}")
     state, faults = path.checkpoints().latest()
-    trainer = Trainer(config, written["seed"], hooks, ranks)
+    trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
     if state is not None:
         trainer.restore(state)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from wdist.errors import InputError
 from wdist.options import check_positive, check_whole
@@ -50,6 +50,7 @@ class Verdict:
         best: Place of the best evaluation so far, from 0: the checkpoint to keep. A generator may swing by tenths from
             one to the next; as all are judged by the same points, the best is no matter of luck alone.
         value: The number gone by, at that evaluation.
+        newest: Whether the best evaluation is the one just taken in.
     """
 
     stop: bool
@@ -57,6 +58,7 @@ class Verdict:
     collapse: str
     best: int
     value: float
+    newest: bool
 
     def __str__(self) -> str:
         said = [self.reason or "going on", self.collapse]
@@ -125,7 +127,16 @@ class StoppingRule:
         if smooth[-1] - before > enough:
             reason = f"has risen since evaluation {best}, from {self._values[best]:.4g} to {smooth[-1]:.4g}"
         reason = f"{NUMBERS[self.by]} {reason}" if stop else ""
-        return Verdict(stop, reason, collapse, best, self._values[best])
+        return Verdict(stop, reason, collapse, best, self._values[best], best == k - 1)
+
+    def state(self) -> dict[str, Any]:
+        """What it has seen, as plain values."""
+        return {"values": self._values, "diversities": self._diversities, "collapsed": self._collapsed}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._values, self._diversities = list(state["values"]), list(state["diversities"])
+        self._collapsed = state["collapsed"]
 
 
 def _smoothed(values: list[float]) -> list[float]:

@@ -7,9 +7,10 @@ nets, optimisers, average, every generator of random numbers, the data's positio
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,15 +19,19 @@ from torch import Tensor, nn
 from wdist.critic.constraint import Optimizer
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError, NotConvergedError
+from wdist.gan.average import Average
 from wdist.gan.config import TrainConfig
 from wdist.gan.data import Form, Rows, feed, scale_of
+from wdist.gan.evaluation import Evaluation
 from wdist.gan.generator import Generator, latent
+from wdist.gan.judging import judge_of
 from wdist.gan.layers import BATCH_NORMS
-from wdist.gan.optimizers import rate
+from wdist.gan.optimizers import Rates
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import opened
 from wdist.ranks import ALONE, Ranks
 from wdist.rng import Seed, as_rng
+from wdist.sources import Source
 
 __all__ = ["Trainer"]
 
@@ -51,6 +56,7 @@ class Trainer:
         parts: Training and held-out data.
         form: What the generator makes.
         scale: Between the data's unit and that of the nets.
+        stopped: Why the stopping rule ended the run; "" if it did not.
 
     Example:
         >>> from wdist import gan
@@ -60,12 +66,14 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainConfig, seed: Seed = 0, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE
-    ) -> None:
+        self, config: TrainConfig, seed: Seed = 0, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE,
+        evaluator: Callable[[Source], Evaluation] | None = None,
+    ) -> None:  # fmt: skip
         """Build nets and feeds; `seed` decides initial weights, batches and latents, each by a stream of its own.
 
         Where several processes train together, each is given its `ranks` and the same seed: all draw the same batches
-        and take their shares, and the steps are those of one process on the whole batches.
+        and take their shares, and the steps are those of one process on the whole batches. `evaluator` judges in place
+        of the one that `config.evaluate` makes of the held-out points.
         """
         if config.batch % ranks.size:
             raise InputError(
@@ -73,7 +81,9 @@ class Trainer:
             )
         rng, self.ranks = as_rng(seed), ranks
         self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
+        self.stopped = ""
         self.parts = opened(config.data)
+        self.judge = judge_of(config.evaluate, self.parts, evaluator)
         train, dtype = self.parts.train, config.torch_dtype
         self.scale = scale_of(train).to(config.device, dtype)
         shape = train.shape if isinstance(train, Rows) else (train.dim,)
@@ -96,8 +106,13 @@ class Trainer:
         )
         self.critic = CriticStep(critic, config.constraint, ascent, self.ranks, config.loss.objective)
         self.descent = config.generator_optimizer.build(self.net.parameters())
-        self._rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self._optimizers]
-        self.averaged = copy.deepcopy(self.net) if config.ema else self.net
+        self._rates = Rates(self._optimizers, config.schedule, config.steps)
+        self._average = Average(self.net, config.ema)
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network that is drawn from: the average of the generator's weights, or the generator."""
+        return self._average.net
 
     @property
     def generator(self) -> Generator:
@@ -105,20 +120,22 @@ class Trainer:
         return Generator(self.averaged, self.config.generator, self.form, self.scale)
 
     def steps(self, n: int) -> Iterator[StepReport]:
-        """Take `n` steps of the generator, each reported when it is done.
+        """Take `n` steps of the generator, each reported when it is done; fewer if the stopping rule ends the run.
 
         Raises:
             NotConvergedError: if a number that steers the training is not finite.
         """
         config = self.config
         for _ in range(n):
+            if self.stopped:
+                return
             started = time.perf_counter()
-            self._set_rates()
+            self._rates.set(self.step)
             before = config.critic_warmup if self.step == 0 else 0
             fakes = self._fakes(before + config.n_critic)
             values = [self.critic_step(y, k) for k, y in enumerate(fakes, start=-before)][before:]
             loss = self.generator_step()
-            self._average()
+            self._average.move(self.step)
             self.step += 1
             report = self._report(torch.stack(values).mean(), loss, started)
             for hook in self.hooks:
@@ -146,6 +163,10 @@ class Trainer:
         self.descent.step()
         return loss.detach()
 
+    def probe(self) -> tuple[Tensor, nn.Module, Tensor]:
+        """A batch as the critic sees it, what makes another of latents, and those: for a doctor; both feeds move on."""
+        return self._real.take(self.config.batch)[0], self.net, self._latents()
+
     @torch.no_grad()
     def held_out(self) -> float:
         """The critic's reading on real points that training never saw, against fresh generated ones."""
@@ -170,11 +191,15 @@ class Trainer:
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "feeds": [self._real.state(), self._held.state()],
             "rngs": [rng.get_state() for rng in self._rngs],
+            "rule": self.judge.rule.state() if self.judge else None,
+            "stopped": self.stopped,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there, to the bit."""
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.stopped = state["step"], state["seconds"], state["stopped"]
+        if self.judge:
+            self.judge.rule.restore(state["rule"])
         nets = {"generator": self.net, "averaged": self.averaged, "critic": self.critic.net}
         for name, net in nets.items():
             net.load_state_dict(state[name])
@@ -214,24 +239,6 @@ class Trainer:
             return iter([self.net(self._latents()) for _ in range(n)])
         return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
 
-    def _average(self) -> None:
-        """Move the average on; over few steps it forgets faster, so that the first weights do not linger."""
-        if self.averaged is self.net:
-            return
-        keep = min(self.config.ema, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.net.parameters()), 1 - keep)
-            for mean, now in zip(self.averaged.buffers(), self.net.buffers(), strict=True):
-                mean.copy_(now)
-
-    def _set_rates(self) -> None:
-        if self.config.schedule == "constant":
-            return
-        factor = rate(self.config.schedule, self.step / self.config.steps)
-        for optimizer, rates in zip(self._optimizers, self._rates, strict=True):
-            for group, first in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = first * factor
-
     def _agreed(self, figures: list[float]) -> list[float]:
         """Means over the processes, so that all report the same."""
         return [sum(found) / len(found) for found in zip(*self.ranks.gather(figures), strict=True)]
@@ -263,14 +270,24 @@ class Trainer:
         for name, figure in zip(STEERING, figures, strict=True):
             if not math.isfinite(figure):
                 raise NotConvergedError(f"{name} is not finite at step {self.step}; {REMEDY}")
-        raw, *others = figures
+        raw, descended, *seen = figures
         every = self.config.held_every
         held = self.held_out() if every and self.step % every == 0 else None
         self.seconds += time.perf_counter() - started
         quantity = self.config.loss.quantity
-        return StepReport(
-            self.step, self.reading(raw), quantity, held, others[0], others[1], others[2], self.seconds, self
+        report = StepReport(
+            self.step, self.reading(raw), quantity, held, descended, seen[0], seen[1], self.seconds, self
         )
+        return self._judged(report)
+
+    def _judged(self, report: StepReport) -> StepReport:
+        """The report with an evaluation, where one is due; the first process judges, and all stop where it does."""
+        judge = self.judge
+        if judge is None or not judge.due(self.step):
+            return report
+        evaluation, verdict = self.ranks.told(lambda: judge(self.generator))
+        self.stopped = verdict.reason
+        return dataclasses.replace(report, evaluation=evaluation, verdict=verdict)
 
 
 def norm_of_gradient(net: nn.Module) -> Tensor:

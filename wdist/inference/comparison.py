@@ -29,7 +29,7 @@ from wdist.resampling.statistics import StraightLine
 from wdist.resampling.tails import tail_shares
 from wdist.rng import Seed, as_rng
 
-__all__ = ["Comparison", "Feature", "Transport", "compare"]
+__all__ = ["Comparison", "Feature", "Transport", "compare", "feature_units"]
 
 PLAN_PAIRS = 4_000_000
 """Most pairs of rows for which the plan is worked out: a second or two."""
@@ -180,7 +180,7 @@ def compare(
     titles = _titles(a, names, question.dim)
     rows = exchange(*question.sizes, groups, blocks)
     points = torch.cat([sample.points.double() for sample in pair])  # (N, d)
-    units = _units(points)
+    units = feature_units(points)
     lines = [StraightLine().prepare(column[:, None], rng) for column in points.T]
     batches = rows.batches(permutations, rng.spawn())
     distances = np.concatenate([np.stack([line(labels) for line in lines]) for labels in batches], axis=1)
@@ -220,8 +220,8 @@ def _titles(a: Any, names: Sequence[str] | None, dim: int) -> list[str]:
     return titles
 
 
-def _units(points: Tensor) -> Array:
-    """Interquartile range of every feature of all rows, else its standard deviation, else 1: (d,)."""
+def feature_units(points: Tensor) -> Array:
+    """Interquartile range of every feature of points (n, d), else its standard deviation, else 1: (d,)."""
     pooled = points.cpu().numpy()
     low, high = np.quantile(pooled, [0.25, 0.75], axis=0)
     reach = np.abs(pooled).max(axis=0)

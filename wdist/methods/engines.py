@@ -15,10 +15,12 @@ from typing import Any
 from wdist.plans.dense import lapx_installed
 from wdist.question import Question
 
-__all__ = ["HIGHEST_ORDER", "engine_refusal", "fastest_engine"]
+__all__ = ["HIGHEST_ORDER", "apart", "engine_refusal", "fastest_engine"]
 
 HIGHEST_ORDER = 4.0
 """Beyond, "auto" leaves the engine "sparse": powers of distances soon span too many digits for shared prices."""
+
+APART = 2.0  # means so many times the spread from each other
 
 LARGEST_ORDER = 16.0
 """Beyond, the engine "sparse" refuses."""
@@ -28,12 +30,13 @@ def fastest_engine(question: Question) -> str:
     """Name the engine that was fastest on problems like this one."""
     if engine_refusal("sparse", question) or question.p > HIGHEST_ORDER:
         return "pot"
-    size = math.sqrt(math.prod(question.sizes))
+    size, masses, distant = math.sqrt(math.prod(question.sizes)), _masses(question), apart(question)
     for rule in _rules():
         if (
             _within(question.p, rule["p"])
             and _within(question.dim, rule["d"])
-            and rule["masses"] == _masses(question)
+            and rule["masses"] == masses
+            and rule["apart"] == distant
             and size >= rule["from"]
         ):
             return next(str(name) for name in rule["engines"] if name != "lapx" or lapx_installed())
@@ -49,6 +52,20 @@ def engine_refusal(engine: str, question: Question) -> str | None:
     if engine == "sparse" and question.p > LARGEST_ORDER:
         return f"engine 'sparse' is for p up to {LARGEST_ORDER:g}; use engine='auto' without time_limit"
     return None
+
+
+def apart(question: Question) -> bool:
+    """Whether the clouds lie so far from each other that all pairs of points cost nearly the same.
+
+    Prices then differ little between good and bad plans, and an auction takes long to tell. True where the means are
+    further from each other than twice the root mean square distance of the points from their own.
+    """
+    points, weights = zip(*((m.points.double(), m.weights) for m in question.samples), strict=True)
+    means = [w @ x for x, w in zip(points, weights, strict=True)]
+    spread = sum(
+        float(w @ (x - mean).square().sum(1)) for x, w, mean in zip(points, weights, means, strict=True)
+    )
+    return float((means[0] - means[1]).square().sum()) > APART**2 * spread / 2
 
 
 def _masses(question: Question) -> str:

@@ -19,6 +19,7 @@ from wdist.methods.line import wasserstein_1d
 from wdist.methods.method import Method
 from wdist.methods.sliced import draw_directions, projected_distances, sliced_refusal
 from wdist.options import check_whole
+from wdist.plans.couplings import cost_along
 from wdist.plans.line import Array
 from wdist.question import Question
 from wdist.result import Bound, Estimate, Target
@@ -89,9 +90,10 @@ class MaxSliced(Method):
         direction = directions[int(ends.argmax())]
         value = float(projected_distances(a, b, direction[None], p, exact=True)[0])
         line = question.dim == 1
+        upper = value if line else max(value, cost_along(x, y, a.weights, b.weights, direction, p))
         return Estimate(
             value, p, self.name, Bound.EXACT if line else Bound.LOWER, Target.SAMPLE,
-            f"max-sliced {question.name}", lower=value, upper=value if line else None,
+            f"max-sliced {question.name}", lower=value, upper=upper,
             message="" if line else "The best direction found; there may be a better one.",
             detail=MaxSlicedDetail(direction.cpu().numpy(), steps, ends.cpu().numpy()),
         )  # fmt: skip

@@ -25,6 +25,7 @@ from wdist.options import check_positive, check_whole
 from wdist.plans.ctransform import dual_bound
 from wdist.plans.entropic import MEMORY, Entropic, entropic_potentials
 from wdist.plans.envelope import entropic_value
+from wdist.plans.online import FORMULAS, has_keops
 from wdist.plans.pairs import TINY, Powers, Squares, block_bytes, ground_cost, held_bytes, row_blocks
 from wdist.plans.rounding import plan_from_potentials, round_to_coupling
 from wdist.question import Question, in_units
@@ -67,12 +68,15 @@ class Sinkhorn(Method):
         tol: Share of the mass that may sit in the wrong place at the end; the value's own error is of second
             order in it.
         max_iter: Steps after which the answer is handed out as not converged.
+        keops: Whether KeOps makes the sums over pairs, without a matrix; None for a GPU that has it and no room
+            for the matrix.
     """
 
     blur: float = 0.05
     epsilon: float | None = None
     tol: float = 1e-4
     max_iter: int = 3000
+    keops: bool | None = None
 
     name: ClassVar[str] = "sinkhorn"
     when: ClassVar[str] = "a smooth stand-in for W_p, as a loss or on a GPU; with a bracket around W_p"
@@ -86,6 +90,7 @@ class Sinkhorn(Method):
         check_whole("max_iter", self.max_iter)
         if self.epsilon is not None:
             check_positive("epsilon", self.epsilon, "pass a finite number above zero, or None to go by blur")
+        _check_keops(self.keops)
 
     def refusal(self, question: Question) -> str | None:
         """Refuse p = inf and the laws as target."""
@@ -93,6 +98,8 @@ class Sinkhorn(Method):
             return "it speaks of the samples, not of the laws that they came from; use 'population'"
         if math.isinf(question.p):
             return "entropic transport needs a finite p; pass one, or use 'line' or 'discrete' for p=inf"
+        if self.keops and question.metric not in FORMULAS:
+            return f"KeOps is given formulas for {' and '.join(FORMULAS)} only; leave keops at None"
         return None
 
     def memory(self, question: Question) -> int:
@@ -152,6 +159,7 @@ class Sinkhorn(Method):
 def sinkhorn_divergence(
     x: Tensor, y: Tensor, *, epsilon: float, p: float = 2.0, weights_x: Tensor | None = None,
     weights_y: Tensor | None = None, metric: str = "euclidean", tol: float = 1e-4, max_iter: int = 3000,
+    keops: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """Sinkhorn divergence S_ε**(1/p), batched over leading dimensions; differentiable.
 
@@ -172,6 +180,7 @@ def sinkhorn_divergence(
         tol: Share of the mass that may sit in the wrong place at the end. The gradient is as exact as that: take
             1e-6 where it is compared with finite differences.
         max_iter: Limit on the steps of each of the three solves.
+        keops: Whether KeOps makes the sums over pairs; None for a GPU that has it and no room for the matrix.
 
     Returns:
         S_ε**(1/p) (its p-th power is the divergence as papers define it), shape (...), in the dtype and on
@@ -192,7 +201,11 @@ def sinkhorn_divergence(
             f"p is {p!r}, epsilon {epsilon!r}, metric {metric!r}; "
             f"pass a finite p, an epsilon > 0 and one of {', '.join(METRICS)}"
         )
-    options = Sinkhorn(epsilon=epsilon, tol=tol, max_iter=max_iter)
+    if keops and metric not in FORMULAS:
+        raise InputError(
+            f"KeOps is given formulas for {' and '.join(FORMULAS)}, not {metric}; leave keops at None"
+        )
+    options = Sinkhorn(epsilon=epsilon, tol=tol, max_iter=max_iter, keops=keops)
     a, b = masses(weights_x, x), masses(weights_y, y)  # (..., n), (..., m)
     xs, ys = centred(x, y)
     problems = [(xs, xs, a, a), (ys, ys, b, b), (xs, ys, a, b)]
@@ -215,12 +228,21 @@ def sinkhorn_divergence(
     return torch.where(divergence > 0, safe ** (1 / p), 0.0).to(x.dtype)
 
 
+def _check_keops(keops: bool | None) -> None:
+    if keops not in (None, True, False):
+        raise InputError(f"keops is {keops!r}; pass True, False, or None for where it is quicker")
+    if keops and not has_keops():
+        raise InputError(
+            "keops is True, but KeOps is not installed: pip install 'wdist[keops]', or leave it at None"
+        )
+
+
 def _solve(
     cost: Powers, a: Tensor, b: Tensor, epsilon: float, options: Sinkhorn,
     guess: tuple[Tensor, Tensor] | None = None,
 ) -> Entropic:  # fmt: skip
     """Solve from potentials that may be right, at once where they are, else by lowering epsilon."""
-    solve = partial(entropic_potentials, cost, a, b, epsilon, tol=options.tol)
+    solve = partial(entropic_potentials, cost, a, b, epsilon, tol=options.tol, keops=options.keops)
     with torch.no_grad():
         if guess is None:  # a self term: quickly from zero, since its kernel's diagonal is one
             return solve(max_iter=options.max_iter, guess=(torch.zeros_like(a), torch.zeros_like(b)))

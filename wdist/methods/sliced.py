@@ -26,6 +26,7 @@ from wdist.methods.kernel import check_kernel_input, mean_power
 from wdist.methods.line import wasserstein_1d
 from wdist.methods.method import Method
 from wdist.options import check_whole
+from wdist.plans.couplings import cost_along
 from wdist.plans.line import Array, line_distance
 from wdist.plans.room import Room
 from wdist.question import Question
@@ -110,11 +111,13 @@ class Sliced(Method):
         value, error = _mean_and_error(distances, p)
         value = min(value, largest)  # a mean is; in single precision it might round above
         reach = error * float(stdtrit(len(distances) - 1, (1 + question.confidence) / 2))
+        upper = cost_along(a.points, b.points, a.weights, b.weights, directions[best], p)
         interval = Interval(max(0.0, value - reach), value + reach, question.confidence, "random projections")
         return Estimate(
             value, p, self.name, Bound.LOWER, Target.SAMPLE, f"sliced {question.name}",
-            lower=largest, interval=interval,
-            message=f"The certified bound is the largest of {len(distances)} projected distances.",
+            lower=largest, upper=max(largest, upper), interval=interval,
+            message=f"The certified bounds are the largest of {len(distances)} projected distances, and what it "
+            "costs to move all mass in the order along that direction.",
             detail=SlicedDetail(len(distances), largest, error, directions[best].cpu().numpy(), distances),
         )  # fmt: skip
 

@@ -2,17 +2,29 @@
 
 Nothing stops such a solver, but all that are used here let other threads of Python run meanwhile. So it gets a
 thread, the caller waits, and an interrupt ends the waiting: the solver runs out unheeded, or ends with Python.
+`pot` is the one of them that is imported when it is needed.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from threading import Thread
 from typing import Any, TypeVar
 
-__all__ = ["aside"]
+__all__ = ["aside", "pot"]
 
 T = TypeVar("T")
+
+
+def pot() -> Any:
+    """Give POT, whose import takes most of a second, and draws from Python's random numbers: those are put back."""
+    state = random.getstate()
+    try:
+        import ot
+    finally:
+        random.setstate(state)
+    return ot
 
 
 def aside(solve: Callable[..., T], *arguments: Any, seconds: float | None = None, **options: Any) -> T:

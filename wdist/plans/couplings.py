@@ -6,14 +6,20 @@ of any such entries, an unfinished solver's too, without a walk over all pairs.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import torch
 from numba import njit
 from torch import Tensor
 
+from wdist.costs import pair_distances
 from wdist.plans.dense import Array, Coupling
 from wdist.plans.pairs import Pairs, row_blocks
 
-__all__ = ["completed", "greedy_coupling", "north_west", "sorted_coupling"]
+__all__ = ["completed", "cost_along", "greedy_coupling", "north_west", "sorted_coupling"]
+
+BLOCK_BYTES = 8 * 2**20
 
 
 def north_west(a: Array, b: Array) -> Coupling:
@@ -66,6 +72,25 @@ def sorted_coupling(x: Array, y: Array, a: Array, b: Array) -> Coupling:
     by_x, by_y = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
     found = north_west(a[by_x], b[by_y])
     return Coupling(by_x[found.rows], by_y[found.cols], found.mass)
+
+
+def cost_along(x: Tensor, y: Tensor, a: Tensor, b: Tensor, direction: Tensor, p: float) -> float:
+    """Give what it costs to move points (n, d) to points (m, d) in the order along a direction (d,): at least W_p.
+
+    Time O((n + m)(d + log(n + m))), memory O(n + m).
+    """
+    along_x, along_y = ((z @ direction.to(z.dtype)).cpu().numpy() for z in (x, y))
+    plan = sorted_coupling(along_x, along_y, a.cpu().numpy(), b.cpu().numpy())
+    rows, cols, mass = (torch.as_tensor(part, device=x.device) for part in (plan.rows, plan.cols, plan.mass))
+    gaps = torch.empty_like(mass)
+    height = max(1, BLOCK_BYTES // (8 * x.shape[1]))
+    for start in range(0, len(gaps), height):
+        block = slice(start, start + height)
+        gaps[block] = pair_distances(x[rows[block]].double(), y[cols[block]].double())
+    longest = float(gaps.max())
+    if math.isinf(p) or longest == 0:
+        return longest
+    return float(longest * float(mass @ (gaps / longest) ** p) ** (1 / p))
 
 
 def greedy_coupling(cost: Pairs, a: Tensor, b: Tensor) -> Coupling:

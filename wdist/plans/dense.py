@@ -17,7 +17,7 @@ from numba import njit
 from scipy.optimize import linear_sum_assignment
 
 from wdist.errors import InputError, NotConvergedError
-from wdist.plans.aside import aside
+from wdist.plans.aside import aside, pot
 from wdist.unheard import unheard
 
 __all__ = ["ENGINES", "Array", "Coupling", "Solution", "solve", "solve_power"]
@@ -27,6 +27,7 @@ ENGINES = ("pot", "scipy", "lapx")  # over a cost matrix; "sparse" (plans/sparse
 DUST = 1e-13
 LOG_RANGE = 6.0  # beyond e^-6 of the largest cost, potentials of order one cost the certificate its digits
 CAP = 100.0  # in units of what mass has to travel anyway: dearer pairs hardly serve an optimal plan
+BLOCK = 2**17  # costs read at once: they stay in the cache
 OPTIMAL, MAX_ITER_REACHED = 1, 3
 
 
@@ -93,12 +94,14 @@ def solve_power(
     """
     options = {"matched": matched, "engine": engine, "max_iter": max_iter}
     top = float(distance.max()) or 1.0
+    if p == 1:
+        distance /= top
+        return solve(distance, a, b, **options), top  # type: ignore[arg-type]
     unit = float(max(distance.min(axis=1).max(), distance.min(axis=0).max()))
     unit = unit or float(distance[distance > 0].min(initial=top))
-    if p == 1 or p * np.log(top / unit) < LOG_RANGE:
+    if p * np.log(top / unit) < LOG_RANGE:
         distance /= top
-        if p != 1:
-            distance **= p
+        distance **= p
         return solve(distance, a, b, **options), top  # type: ignore[arg-type]
     while True:
         cost = np.minimum(distance / unit, CAP ** (1 / p)) ** p
@@ -161,24 +164,23 @@ def lapx_installed() -> bool:
 
 
 def _row_blocks(cost: Array) -> list[Array]:
-    step = max(1, 2**22 // cost.shape[1])
+    step = max(1, BLOCK // cost.shape[1])
     return [cost[start : start + step] for start in range(0, len(cost), step)]
 
 
 def _network_simplex(cost: Array, a: Array, b: Array, max_iter: int) -> tuple[Coupling, Array]:
     """Run POT's network simplex until it says optimal; its flow without rounding dust, and its column potentials."""
-    import ot  # takes most of a second, and the line needs none of it
-
     while True:
         with unheard(module=r"ot\."):  # POT warns where it should fail; its result code is read instead
-            plan, log = aside(ot.emd, a, b, cost, numItermax=max_iter, log=True, center_dual=False)
+            plan, log = aside(pot().emd, a, b, cost, numItermax=max_iter, log=True, center_dual=False)
         if log["result_code"] == OPTIMAL:
             break
         if log["result_code"] != MAX_ITER_REACHED:
             raise NotConvergedError(f"the network simplex gave up: {log['warning']}")
         max_iter *= 10
-    rows, cols = np.nonzero(plan)
-    mass = plan[rows, cols]
+    places = np.flatnonzero(plan > 0)  # several times quicker than pairs of places of numbers
+    rows, cols = np.divmod(places, len(b))
+    mass = plan.ravel()[places]
     keep = mass > DUST * np.minimum(a[rows], b[cols])
     return Coupling(rows[keep], cols[keep], mass[keep]), np.asarray(log["v"])
 

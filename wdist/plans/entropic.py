@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from wdist.plans.gibbs import Gibbs
+from wdist.plans.online import gibbs
 from wdist.plans.pairs import Cost
 
 __all__ = ["Entropic", "entropic_potentials"]
@@ -50,7 +51,7 @@ class Entropic:
 
 def entropic_potentials(
     cost: Cost, a: Tensor, b: Tensor, epsilon: float, *, tol: float, max_iter: int,
-    guess: tuple[Tensor, Tensor] | None = None,
+    guess: tuple[Tensor, Tensor] | None = None, keops: bool | None = None,
 ) -> Entropic:  # fmt: skip
     """Maximise the entropic dual.
 
@@ -62,6 +63,7 @@ def entropic_potentials(
         tol: Marginal error to stop at.
         max_iter: Steps to stop at, converged or not; read `error`.
         guess: Potentials to start from at `epsilon` itself; None to lower epsilon from the largest cost.
+        keops: Whether KeOps makes the sums over pairs; None for where that is quicker.
     """
     n, m = cost.shape[-2:]
     marginals = torch.cat([a, b], dim=-1)  # (..., n + m)
@@ -72,7 +74,7 @@ def entropic_potentials(
         level, w = goal, torch.cat(guess, dim=-1) / goal  # (u, v) in units of the level
     large = math.prod(cost.shape) >= SINGLE_PAIRS
     unit_error = torch.finfo(torch.float32).eps * cost.extent()[..., None] if large else goal
-    single, double = Gibbs(cost, torch.float32), Gibbs(cost, torch.float64)
+    single, double = gibbs(cost, torch.float32, keops), gibbs(cost, torch.float64, keops)
     used = 0
     while True:
         last = bool((level <= goal).all())

@@ -100,19 +100,19 @@ class Powers(Cost):
     ) -> None:
         self.shape, self.device = (*x.shape[:-1], y.shape[-2]), x.device
         self.x, self.y = x, y
-        self._metric, self._native, self._p, self._unit = metric, native, p, unit
+        self.metric, self._native, self.p, self.unit = metric, native, p, unit
         self._held: Tensor | None = None
 
     def hold(self) -> None:
         """Compute the whole matrix now and keep it: differences take longer than all that is done with them."""
         with torch.no_grad():
-            whole = callable(self._metric)  # a metric of the user's own is called once
+            whole = callable(self.metric)  # a metric of the user's own is called once
             self._held = self._between(self.x, self.y) if whole else dense(self)
 
     def raised(self, p: float, unit: float) -> Powers:
         """(these distances / unit)**p; takes over the matrix where one is held."""
-        assert self._p == self._unit == 1
-        out = Powers(self.x, self.y, self._metric, p, self._native, unit)
+        assert self.p == self.unit == 1
+        out = Powers(self.x, self.y, self.metric, p, self._native, unit)
         if self._held is not None:
             for rows in row_blocks(self):
                 self._held[..., rows, :] = out._power(self._held[..., rows, :])
@@ -133,13 +133,13 @@ class Powers(Cost):
         return to_x, to_y
 
     def _between(self, x: Tensor, y: Tensor) -> Tensor:
-        return self._power(distances(x, y, self._metric, self._native))
+        return self._power(distances(x, y, self.metric, self._native))
 
     def _power(self, gaps: Tensor) -> Tensor:
-        gaps = gaps / self._unit
-        if self._p == 1:
+        gaps = gaps / self.unit
+        if self.p == 1:
             return gaps
-        return torch.where(gaps > 0, (gaps**self._p).clamp_min(TINY), 0.0)  # no power is lost to underflow
+        return torch.where(gaps > 0, (gaps**self.p).clamp_min(TINY), 0.0)  # no power is lost to underflow
 
 
 class Squares(Powers):

@@ -17,7 +17,7 @@ from concurrent.futures import TimeoutError as NotYet
 import numpy as np
 from scipy.sparse import coo_array
 
-from wdist.plans.aside import aside
+from wdist.plans.aside import aside, pot
 from wdist.plans.auction import FULL, SOLD, auction, holdings, sold
 from wdist.plans.clouds import Cloud, Ground, Plan, in_order, priced
 from wdist.plans.ground import Array
@@ -170,13 +170,11 @@ def _simplex(
     a: Array, b: Array, cost: coo_array, seconds: float | None
 ) -> tuple[coo_array, Array, Array] | None:
     """Flow of least cost on the arcs given, and its potentials; None where time runs out or POT warns."""
-    import ot  # takes most of a second, and the line needs none of it
-
     most = np.iinfo(np.int32).max
     with unheard(module=r"ot\."):  # what POT warns of is read instead
         try:
             flow, log = aside(
-                ot.emd, a, b, cost, numItermax=most, log=True, center_dual=False, seconds=seconds
+                pot().emd, a, b, cost, numItermax=most, log=True, center_dual=False, seconds=seconds
             )
         except TimeoutError:
             return None

@@ -1,17 +1,17 @@
-"""`wdist gan`: train a generator, draw from it, judge it, set several side by side; one file a command."""
+"""`wdist gan`: train a generator, draw from it, judge it, set several side by side, look for faults; a file each."""
 
 from __future__ import annotations
 
 import typer
 
-from wdist.cli.gan import evaluate, sample, train
+from wdist.cli.gan import doctor, evaluate, sample, train
 from wdist.cli.terminal import EXIT_CODES
 
 __all__ = ["app"]
 
 app = typer.Typer(
     name="gan",
-    help="WGANs whose curve is in the data's units: train, sample, evaluate, compare.",
+    help="WGANs whose curve is in the data's units: train, sample, evaluate, compare, doctor.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -21,3 +21,4 @@ app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("sample")(sample.sample)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("doctor")(doctor.doctor)

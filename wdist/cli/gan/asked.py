@@ -11,10 +11,12 @@ from typing import Any
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
 from wdist.gan.config import TrainConfig, preset
+from wdist.gan.judging import Evaluate
 from wdist.gan.networks import GENERATORS
 from wdist.gan.sets import Data
+from wdist.gan.stopping import StoppingRule
 
-__all__ = ["begun_config", "changed", "numbers"]
+__all__ = ["begun_config", "changed", "evaluation", "numbers"]
 
 CRITICS: dict[str, Any] = {"mlp": MLP}
 """Critic recipes by the names of the command line."""
@@ -74,3 +76,16 @@ def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{option} is {text!r}; pass whole numbers, such as 100,100") from None
+
+
+def evaluation(every: int | None, stop: bool) -> Evaluate | None:
+    """How often to judge and whether that may end the run; None where nothing was said.
+
+    Raises:
+        InputError: if there is nothing to stop by.
+    """
+    if every is None:
+        if stop:
+            raise InputError("--stop goes by evaluations; pass --evaluate-every 100, say")
+        return None
+    return Evaluate(every, StoppingRule() if stop else None)

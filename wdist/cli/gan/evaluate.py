@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wdist.cli.gan.judging import evaluator_of, table
+from wdist.cli.gan.judging import table
 from wdist.cli.options import Json, SeedNumber
 from wdist.cli.terminal import guarded, output, progress
 from wdist.errors import InputError
@@ -45,13 +45,15 @@ def _judged(runs: list[Path], seed: int) -> dict[str, Evaluation]:
     """Judge each run's generator; refuses runs on different data, of which no distance can be compared."""
     with progress("importing"):
         from wdist.gan.folder import RunFolder, generator_in
+        from wdist.gan.judging import evaluator_of
         from wdist.gan.recipes import rebuilt
+        from wdist.gan.sets import opened
     configs = [RunFolder(run).read_config()["config"] for run in runs]
     for run, config in zip(runs, configs, strict=True):
         if config["data"] != configs[0]["data"]:
             raise InputError(f"{run} and {runs[0]} were trained on different data; compare runs on the same")
     with progress("reading the data"):
-        judge = evaluator_of(rebuilt(configs[0]), seed)
+        judge = evaluator_of(opened(rebuilt(configs[0]).data), seed=seed)
     found = {}
     for run in runs:
         with progress(f"judging {run}"):

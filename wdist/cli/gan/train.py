@@ -1,29 +1,19 @@
 """`wdist gan train`: options in, a run folder out, with live progress between.
 
-The options become a config (`asked.py`), the config a run (`wdist.gan.run`); here is only how it is shown.
+The options become a config (`asked.py`), the config a run (`wdist.gan.run`), which is shown as it goes (`live.py`).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wdist.cli.gan.writers import tensorboard_writer
+from wdist.cli.gan.live import describe, show
 from wdist.cli.processes import together
-from wdist.cli.terminal import EXIT_CODES, guarded, output, progress
+from wdist.cli.terminal import EXIT_CODES, guarded, progress
 from wdist.errors import InputError
-
-if TYPE_CHECKING:
-    from wdist.gan.config import TrainConfig
-    from wdist.gan.report import StepReport
-    from wdist.gan.run import Run
-    from wdist.gan.trainer import Trainer
 
 __all__ = ["EXAMPLES", "train"]
 
@@ -38,9 +28,7 @@ EXAMPLES = "\n\n".join(
     ]
 )
 
-DATA, NETS, STEPS, FILES = "Data", "Nets", "Steps", "Files"
-SMOOTH = 0.95
-"""Weight of the past in the number that the progress shows."""
+DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
 def _option(text: str, panel: str, **more: Any) -> Any:
@@ -81,6 +69,12 @@ def train(
     resume: Annotated[Path | None, _option("Go on with the run in this folder.", FILES, metavar="FOLDER")] = None,
     checkpoint_every: Annotated[int, _option("Steps from one checkpoint to the next.", FILES)] = 500,
     sample_every: Annotated[int, _option("Steps from one sheet of samples to the next.", FILES)] = 500,
+    evaluate_every: Annotated[
+        int | None, _option("Steps from one look by points that training never saw to the next.", JUDGE)
+    ] = None,
+    stop: Annotated[
+        bool, _option("End the run where those say that it brings nothing any more (--evaluate-every).", JUDGE)
+    ] = False,
     log_every: Annotated[int, _option("Steps from one line of the log to the next.", FILES)] = 10,
     tensorboard: Annotated[bool, _option("Write TensorBoard events too.", FILES)] = False,
     dry_run: Annotated[bool, _option("Say what would be trained and how long; write nothing.", FILES)] = False,
@@ -89,7 +83,7 @@ def train(
     with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
-            from wdist.cli.gan.asked import begun_config, changed, numbers
+            from wdist.cli.gan.asked import begun_config, changed, evaluation, numbers
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
             from wdist.gan.recipes import rebuilt
@@ -102,6 +96,7 @@ def train(
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "evaluate": evaluation(evaluate_every, stop),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
@@ -114,11 +109,11 @@ def train(
                 source = Data(str(data), wanted, labels, size, on_bad, held_out)
                 config = begun_config(loss or "wgan-gp", source, published, nets, changes)
                 if dry_run:
-                    _describe(Trainer(config, seed))
+                    describe(Trainer(config, seed))
                     return
                 folder = RunFolder(out or Path("runs") / str(data))
                 run = runs.begin(folder, config, seed, pace, ranks=ranks)
-        _show(run, tensorboard and ranks.first)
+        show(run, tensorboard and ranks.first)
 
 
 def _check_folders(out: Path | None, resume: Path | None, data: str | None, loss: str | None) -> None:
@@ -128,75 +123,3 @@ def _check_folders(out: Path | None, resume: Path | None, data: str | None, loss
         )
     if resume is not None and (out is not None or data is not None or loss is not None):
         raise InputError("--resume takes data, loss and folder from the run; drop --data, --loss and --out")
-
-
-def _show(run: Run, tensorboard: bool) -> None:
-    """Train under a live bar, or with a line now and then where no person is looking."""
-    console = Console(stderr=True, markup=False)
-    run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
-    for text in run.told:
-        run.tell(text)
-    name = run.trainer.config.loss.quantity
-    console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
-    shown, last = None, None
-    with tensorboard_writer(run.folder.path, tensorboard) as writers:
-        bar = Progress(
-            *columns,
-            speed_estimate_period=60,
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        with bar:
-            task = bar.add_task(name, total=run.steps, completed=run.trainer.step)
-            for last in run.train(writers):
-                shown = last.critic if shown is None else SMOOTH * shown + (1 - SMOOTH) * last.critic
-                bar.update(task, completed=last.step, description=f"{name} {shown:.4g}{_held(last)}")
-                if not console.is_terminal and last.step % max(1, run.steps // 10) == 0:
-                    console.print(
-                        f"step {last.step}/{run.steps}: {name} {shown:.4g}, {last.seconds:.0f} s",
-                        soft_wrap=True,
-                    )
-    if not run.trainer.ranks.first:
-        return
-    if shown is not None and last is not None:
-        output().print(f"{name} by the critic {shown:.4g} (smoothed) after {last.step} steps", soft_wrap=True)
-    output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
-
-
-def _held(report: StepReport) -> str:
-    return "" if report.held is None else f" (held out {report.held:.4g})"
-
-
-def _summary(trainer: Trainer) -> str:
-    """What is trained, in a line."""
-    config: TrainConfig = trainer.config
-    sizes = [sum(p.numel() for p in net.parameters()) for net in (trainer.net, trainer.critic.net)]
-    train: Any = trainer.parts.train
-    many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
-    return (
-        f"{many} of shape {trainer.form.shape}; generator {sizes[0]:,} and critic {sizes[1]:,} weights; "
-        f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
-    )
-
-
-def _describe(trainer: Trainer) -> None:
-    """What would be trained, and how long it would take by a few steps."""
-    taken = list(_timed(trainer, 12))[2:]
-    each = sum(taken) / len(taken)
-    output().print(_summary(trainer), soft_wrap=True)
-    output().print(repr(trainer.config), soft_wrap=True)
-    output().print(
-        f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"
-    )
-
-
-def _timed(trainer: Trainer, n: int) -> Iterator[float]:
-    start = time.perf_counter()
-    for _ in trainer.steps(n):
-        yield time.perf_counter() - start
-        start = time.perf_counter()

@@ -1,0 +1,205 @@
+"""What the pages say, runs: their Python blocks, and the tables that were typed from measurements.
+
+The blocks of a page share one namespace, which begins with what `GIVEN` has for the page: the small data that the page
+takes for granted. A number in a comment after an expression is compared with it, to the digits it has; where a page
+brings its own data, so is what an estimate says. A block that cannot run here stands below a comment
+`<!-- not run: why -->`, which neither GitHub nor the site shows.
+"""
+
+import ast
+import itertools
+import json
+import operator
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pages import PAGES, ROOT, Block, blocks
+
+import wdist
+import wdist.gan
+from wdist.gan.classifier import mnist_classifier
+from wdist.measures import as_samples
+
+
+def run(block, names, own_data):
+    """Run a block; a number in a comment after an expression is its value, and words are, where the data are known."""
+    for node in ast.parse(block.text).body:
+        where = f"{block.page}:{block.line + node.lineno - 1}"
+        if not isinstance(node, ast.Expr):
+            exec(compile(ast.Module([node], []), where, "exec"), names)
+            continue
+        value = eval(compile(ast.Expression(node.value), where, "eval"), names)
+        said = comment(block.text.splitlines(), node)
+        if number := re.match(r"-?\d+\.?\d*(e-?\d+)?(?=$|,)", said):
+            mantissa = number[0].partition("e")[0]
+            digit = 10.0 ** (int((number[1] or "e0")[1:]) - len(mantissa.partition(".")[2]))
+            assert float(value) == pytest.approx(float(number[0]), rel=1e-12, abs=0.51 * digit), where
+        elif own_data and " between " in said and isinstance(value, wdist.Estimate | wdist.Floor):
+            assert repr(value).startswith(re.split(r"; by |; \.\.\.", said)[0]), f"{where}: {value!r}"
+
+
+def comment(lines, node):
+    """What stands after an expression: in the rest of its line, or in the lines of comment below."""
+    rest = lines[node.end_lineno - 1][node.end_col_offset :].strip()
+    below = [] if rest else itertools.takewhile(lambda line: line.startswith("#"), lines[node.end_lineno :])
+    return " ".join(line.removeprefix("#").strip() for line in (rest, *below) if line)
+
+
+def laws():
+    case = wdist.truth.translation(2 * wdist.truth.axis(2))
+    return case.a, case.b
+
+
+def clouds(*sizes, dim=2):
+    rng = np.random.default_rng(0)
+    return [rng.normal(loc=k, size=(n, dim)) for k, n in enumerate(sizes)]
+
+
+def readme():
+    (a, b), (x, y, z) = clouds(60, 60), map(torch.from_numpy, clouds(60, 50, 40))
+    w, (law, loader) = np.full(60, 1 / 60), laws()
+    real, fake = np.random.default_rng(0).random((2, 40, 3, 32, 32))
+    clipped = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
+    return dict(locals(), critic=lambda points: -points[:, 0])
+
+
+def evaluation():
+    digits = wdist.datasets.mnist().points
+    return {
+        "held_out": digits[7000:7100],
+        "generator": as_samples(digits[7100:7200]),
+        "net": mnist_classifier()[0],
+    }
+
+
+def calibration():
+    a, b = laws()
+    return {"a": a, "b": b}
+
+
+def many():
+    x, y, z = clouds(60, 50, 40)
+    return {"x": x, "y": y, "z": z, "samples": [x, y], "references": [z], "loader": [(x, y), (y, z)]}
+
+
+def meaning():
+    (a, b), (x, y) = clouds(100, 100), np.split(np.random.default_rng(0).random((700, 8)), [400])
+    x, y = x / 2, (y + 1) / 2
+    before, after = (
+        pd.DataFrame(x[:100], columns=list("abcdefgh")),
+        pd.DataFrame(y[:100], columns=list("abcdefgh")),
+    )
+    return dict(locals(), my_critic=lambda p: -p[:, 0], est=wdist.estimate(a, b), sample=a, batch=a[:20] + 1)
+
+
+GIVEN = {
+    "README.md": readme,
+    "docs/gan-evaluation.md": evaluation,
+    "docs/kappa.md": calibration,
+    "docs/many.md": many,
+    "docs/meaning.md": meaning,
+}
+"""Page -> what it takes for granted."""
+
+DEAR = {"README.md", "docs/gan.md", "docs/kappa.md"}
+"""Pages that fit critics or train generators at the sizes they speak of."""
+
+OPTIONAL = {"geomloss"}
+
+WITH_PYTHON = [page for page in PAGES if any(not block.excuse for block in blocks(page, "python"))]
+
+
+@pytest.mark.filterwarnings("ignore::wdist.WdistWarning")
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page in DEAR else page for page in WITH_PYTHON]
+)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"wdist": wdist, **GIVEN.get(page, dict)()}
+    missing = set()
+    for block in blocks(page, "python"):
+        if block.excuse:
+            continue
+        try:
+            run(block, names, own_data=page not in GIVEN)
+        except ModuleNotFoundError as error:
+            missing.add(error.name)
+            continue
+        if "\nours = " in block.text:
+            check_alike(block, names["theirs"], names["ours"])
+    assert missing <= OPTIONAL
+    if missing:
+        pytest.skip(f"all but what needs {', '.join(missing)} ran")
+
+
+def check_alike(block, theirs, ours):
+    """A page's claim that two libraries give one number: to 1e-9, entropic ones to 1e-3, random directions to 2 %."""
+    loose = {"sinkhorn": 1e-3, "n_projections": 0.02}
+    close = next((tolerance for word, tolerance in loose.items() if word in block.text), 1e-9)
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=close, atol=1e-9)
+
+
+@pytest.mark.parametrize("page", sorted(DEAR))
+def test_names_on_a_dear_page_exist(page):
+    for block in blocks(page, "python"):
+        for node in ast.walk(ast.parse(block.text)):
+            chain = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+            if re.fullmatch(r"(wdist|gan)(\.\w+)+", chain):
+                operator.attrgetter(chain.partition(".")[2])(
+                    wdist if chain.startswith("wdist") else wdist.gan
+                )
+
+
+def test_the_recipes_are_as_measured():
+    """The table of docs/gan.md against what `python -m benchmarks.gan_curves rank` wrote."""
+    runs = {}
+    for classes in ("7", "0123456789"):
+        for run in json.loads((ROOT / f"benchmarks/results/gan_curves_{classes}.json").read_text())["runs"]:
+            runs.setdefault((run["name"], classes), []).append(run["points"][-1]["logged"])
+
+    def mean(name, classes, number):
+        return np.mean([logged[number] for logged in runs[name, classes]])
+
+    rows = re.findall(
+        r"^\| (\w[^|]*) \| [^|]* \|((?: [\d.]+ \|){5})$", (ROOT / "docs/gan.md").read_text(), re.MULTILINE
+    )
+    assert {name for name, _ in rows} == {name for name, _ in runs}
+    for name, figures in rows:
+        found = [mean(name, c, number) for c in ("7", "0123456789") for number in ("debiased", "diversity")]
+        found.append(mean(name, "0123456789", "missing"))
+        assert [float(x) for x in figures.split("|")[:-1]] == pytest.approx(found, abs=0.0051), name
+
+
+def test_engines_are_as_measured():
+    """What docs/methods.md says of the rules in wdist/data/crossovers.json."""
+    rules = json.loads((ROOT / "wdist/data/crossovers.json").read_text())["rules"]
+    bands = {}
+    for rule in rules:
+        band = (*rule["p"], *rule["d"], rule["masses"], rule["apart"])
+        bands.setdefault(band, {})[rule["engines"][0]] = rule["from"]  # rules go down in size
+    never = {band for band, first in bands.items() if "sparse" not in first}
+    apart = {(1, 1.5, 1, 3, masses, True) for masses in ("matched", "uneven", "uniform")}
+    assert never == {*apart, (1, 1.5, 1, 3, "uniform", False)}
+    assert all(350 <= first["sparse"] <= 4600 for band, first in bands.items() if band not in never)
+    assert {engine for first in bands.values() for engine in first} == {"sparse", "pot", "lapx"}
+
+
+def test_every_excuse_is_needed():
+    excused = [block for page in PAGES for block in blocks(page, "python") if block.excuse]
+    assert [(block.page, block.excuse) for block in excused] == [
+        (
+            "docs/many.md",
+            "no scheduler answers under that address; tests/test_pairwise.py does this on a cluster of its own",
+        )
+    ]
+
+
+def test_a_number_that_is_not_so_is_found():
+    with pytest.raises(AssertionError, match="page:7"):
+        run(Block("page", 7, "python", "1 + 1  # 2.1", None), {}, own_data=True)
+    text = "import wdist\nwdist.estimate([0], [1])\n# W1 between the samples = 2 (exact); by line"
+    with pytest.raises(AssertionError, match="page:8"):
+        run(Block("page", 7, "python", text, None), {}, own_data=True)

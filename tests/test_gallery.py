@@ -1,0 +1,78 @@
+"""What the scripts of the gallery found, found again in small."""
+
+import contextlib
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name):
+    """A script as a module; its `main` does not run."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_two_piles_of_earth_cost_five():
+    carried, work, answer = example("piles_of_earth").solve()
+    assert np.abs(carried).sum() == 5
+    assert work == pytest.approx(5, rel=1e-12)
+    plan = answer.detail.plan
+    assert 10 * plan.mass @ np.abs(plan.rows - plan.cols) == pytest.approx(5, rel=1e-12)
+
+
+def test_js_stops_and_w1_does_not():
+    script = example("divergences")
+    assert script.js(0) == pytest.approx(0, abs=1e-12)
+    assert script.js(5) < 0.99 * math.log(2) < script.js(6) <= script.js(100) == pytest.approx(math.log(2))
+    rng = np.random.default_rng(1)
+    kl, js, w = script.sampled(50, 400, rng)
+    assert kl == math.inf
+    assert js == pytest.approx(math.log(2), rel=1e-6)
+    assert w == pytest.approx(50, abs=0.3)
+    assert script.sampled(0, 400, rng)[1] > 0.005  # of two samples of one law
+
+
+def test_raw_samples_are_no_probabilities():
+    shuffled, moved = example("divergences").raw(500, np.random.default_rng(2))
+    assert shuffled > 0.1  # between a sample and itself
+    assert moved < 1e-3
+
+
+def test_simultaneous_steps_run_away_and_extragradient_arrives():
+    play = example("bilinear_game").play
+    off = {
+        rule: np.hypot(*play(rule, 0.1, 500).T) / math.sqrt(2)
+        for rule in ("simultaneous", "alternating", "extragradient")
+    }
+    assert off["simultaneous"] == pytest.approx(1.01 ** (np.arange(501) / 2))
+    assert 0.95 < off["alternating"].min() < off["alternating"].max() < 1 + 1e-12
+    assert off["extragradient"][-1] < 0.1
+    slow = np.hypot(*play("simultaneous", 0.02, 2500)[-1]) / math.sqrt(2)
+    assert 1.1 < slow < off["simultaneous"][-1]
+
+
+def test_what_shifted_and_what_did_not():
+    script = example("did_the_data_shift")
+    for name in ("nile_flow_before_after_1898", "penguin_bill_adelie_Torgersen_vs_Dream_null"):
+        with pytest.warns() if name.endswith("null") else contextlib.nullcontext():
+            pair, found, p = script.verdict(name, 99)
+        ratio = found.value / max(found.floor.a, found.floor.b)
+        assert (p == 0.01 and ratio > 6) if pair.shifted else (p > 0.05 and ratio < 1.2)
+    assert "refused: rows of a depend on the rows before them" in script.refusal()
+
+
+def test_a_perfect_discriminator_leaves_minimax_without_a_gradient():
+    script = example("perfect_discriminator")
+    trainer, real = script.frozen(1, 0)
+    norms = {game: script.gradients(trainer, real, game, 120, 1) for game in script.GAMES}
+    falls = {game: np.median(one[-10:]) / np.median(one[5:15]) for game, one in norms.items()}
+    assert falls["minimax"] < 0.02
+    assert falls["−log D"] > 2
+    assert 0.5 < falls["WGAN, penalty"] < 4

@@ -1,0 +1,122 @@
+"""How a run is shown while it goes: a live bar, a row for every evaluation, and at the end where things lie."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from wdist.cli.gan.writers import tensorboard_writer
+from wdist.cli.terminal import output
+
+if TYPE_CHECKING:
+    from wdist.gan.config import TrainConfig
+    from wdist.gan.report import StepReport
+    from wdist.gan.run import Run
+    from wdist.gan.trainer import Trainer
+
+__all__ = ["describe", "show"]
+
+FIGURES = {
+    "debiased": "debiased W1", "w1": "raw W1", "floor": " floor", "recall": "recall", "diversity": "diversity",
+    "stays": "in class", "missing": "missing",
+}  # fmt: skip
+"""What a row of the evaluations shows, and what it calls it."""
+
+
+class Evaluations:
+    """The evaluations of a run as a table that grows above the bar: best so far with a star, a collapse by its name."""
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.begun = console, False
+
+    def add(self, report: StepReport) -> None:
+        """Add a row, if the report has an evaluation."""
+        if report.evaluation is None or report.verdict is None:
+            return
+        if not self.begun:
+            self.console.print("  ".join(["    step", *FIGURES.values()]), style="bold")
+            self.begun = True
+        found = report.evaluation.numbers
+        cells = [f"{found[key]:>{len(title)}.4g}" for key, title in FIGURES.items()]
+        marks = " *" * report.verdict.newest + f" {report.verdict.collapse}" * bool(report.verdict.collapse)
+        self.console.print("  ".join([f"{report.step:>8}", *cells]) + marks, soft_wrap=True)
+
+
+def show(run: Run, tensorboard: bool) -> None:
+    """Train under a live bar, or with a line now and then where no person is looking."""
+    console = Console(stderr=True, markup=False)
+    run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
+    for text in run.told:
+        run.tell(text)
+    name = run.trainer.config.loss.quantity
+    console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    last = None
+    with tensorboard_writer(run.folder.path, tensorboard) as writers:
+        bar = Progress(
+            *columns,
+            speed_estimate_period=60,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        with bar:
+            task = bar.add_task(name, total=run.steps, completed=run.trainer.step)
+            table = Evaluations(console)
+            for last in run.train(writers):
+                table.add(last)
+                said = f"{name} {run.reading:.4g}"
+                bar.update(task, completed=last.step, description=f"{said}{_held(last)}")
+                if not console.is_terminal and last.step % max(1, run.steps // 10) == 0:
+                    console.print(
+                        f"step {last.step}/{run.steps}: {said}, {last.seconds:.0f} s", soft_wrap=True
+                    )
+    if not run.trainer.ranks.first:
+        return
+    if last is not None:
+        said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
+        output().print(said, soft_wrap=True)
+    output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
+    if run.folder.best.exists():
+        output().print(f"at its best evaluation: {run.folder.best}", soft_wrap=True)
+
+
+def _held(report: StepReport) -> str:
+    return "" if report.held is None else f" (held out {report.held:.4g})"
+
+
+def _summary(trainer: Trainer) -> str:
+    """What is trained, in a line."""
+    config: TrainConfig = trainer.config
+    sizes = [sum(p.numel() for p in net.parameters()) for net in (trainer.net, trainer.critic.net)]
+    train: Any = trainer.parts.train
+    many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
+    return (
+        f"{many} of shape {trainer.form.shape}; generator {sizes[0]:,} and critic {sizes[1]:,} weights; "
+        f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
+    )
+
+
+def describe(trainer: Trainer) -> None:
+    """What would be trained, and how long it would take by a few steps."""
+    taken = list(_timed(trainer, 12))[2:]
+    each = sum(taken) / len(taken)
+    output().print(_summary(trainer), soft_wrap=True)
+    output().print(repr(trainer.config), soft_wrap=True)
+    output().print(
+        f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"
+    )
+
+
+def _timed(trainer: Trainer, n: int) -> Iterator[float]:
+    start = time.perf_counter()
+    for _ in trainer.steps(n):
+        yield time.perf_counter() - start
+        start = time.perf_counter()
