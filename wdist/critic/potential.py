@@ -182,8 +182,8 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
         net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
     elif about["kind"] == "flats":
         heights, levels = torch.tensor_split(state["offsets"], [about["flats"]], dim=1)
-        bases, scales, centres, normals = (state[name] for name in ("bases", "scales", "centres", "normals"))
-        net = FlatNet(bases, scales, centres, heights, normals, levels)
+        across, scales, points = state["bases"], state["scales"], state["centres"]
+        net = FlatNet(across, scales, points, heights, state["normals"], levels)
     else:
         spaces = range(about["projections"])
         bases = [state[f"bases.{k}"] for k in spaces]

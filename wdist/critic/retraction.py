@@ -20,6 +20,8 @@ __all__ = ["OrthonormalAdam", "polar", "retract"]
 MUON = (3.4445, -4.7750, 2.0315)
 """Coefficients of a·X + b·X·XᵀX + c·X·(XᵀX)² that pull singular values from (0.005, 1] near 1 in five rounds."""
 MOMENTUM = 0.9
+LONGEST = 4.0
+"""Most that a tangent may exceed the angle, as all of it may turn one direction and has to be retracted."""
 BETAS = (0.9, 0.99)
 EPS = 1e-10
 
@@ -41,16 +43,19 @@ def retract(w: Tensor, rounds: int = 1) -> Tensor:
     return w
 
 
-def along(m: Tensor) -> Tensor:
-    """What to step along: the polar factor of a matrix; of a stack (k, r, c), each matrix at a polar factor's length.
+def along(m: Tensor, w: Tensor) -> Tensor:
+    """What to step along: the polar factor of a matrix m; of a stack (k, r, c), r <= c, each one's part tangent at w.
 
-    For many matrices at once the factors would cost more than the rest of the step, and bought nothing.
+    For many matrices at once polar factors would cost more than the rest of the step, and bought nothing. Tangents
+    stay nearer to the manifold, so they may be longer.
     """
     if m.ndim == 2:
         return polar(m)
-    length = torch.linalg.matrix_norm(m, keepdim=True) + 1e-12
-    direction: Tensor = m * (math.sqrt(min(m.shape[-2:])) / length)
-    return direction
+    gram = m @ w.mT
+    tangent = m - (gram + gram.mT) / 2 @ w
+    length = torch.linalg.matrix_norm(tangent, keepdim=True) + 1e-12
+    step: Tensor = tangent * (min(math.sqrt(m.shape[-2]), LONGEST) / length)
+    return step
 
 
 def polar(m: Tensor, rounds: int = 5) -> Tensor:
@@ -103,7 +108,7 @@ class OrthonormalAdam:
         for w, momentum in zip(turned["params"], self.state["momenta"], strict=True):
             if w.grad is not None:
                 momentum.lerp_(w.grad, 1 - MOMENTUM)
-                w.sub_(turned["lr"] * along(momentum))
+                w.sub_(turned["lr"] * along(momentum, w))
         self._adam(moved["params"], moved["lr"])
 
     def state_dict(self) -> dict[str, Any]:
