@@ -76,3 +76,14 @@ def test_a_perfect_discriminator_leaves_minimax_without_a_gradient():
     assert falls["minimax"] < 0.02
     assert falls["−log D"] > 2
     assert 0.5 < falls["WGAN, penalty"] < 4
+
+
+def test_over_its_own_slope_kappa_moves_less():
+    script = example("kappa_moves")
+    case = script.CASES["shift along an axis"][0](2)
+    few, more = (
+        script.kappas(case, script.wdist.Critic(script.TENTH, script.NET, steps=steps), 0)
+        for steps in (40, 120)
+    )
+    assert more[0] > 1.4 * few[0]  # raw
+    assert few[1] == pytest.approx(more[1], rel=0.1)
