@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 import wdist
+from benchmarks.steps import device_name
 from benchmarks.store import Table
 
 __all__ = ["measure", "table"]
@@ -63,7 +64,7 @@ def measure(into: Table, device: str, quick: bool, tell: Callable[[str], None]) 
                 {
                     "key": key,
                     "work": str(work),
-                    "device": _named(device),
+                    "device": device_name(device),
                     **_timed(work, device, 3 if quick else 7),
                 }
             )
@@ -131,10 +132,6 @@ def _sides(work: Work, x: Tensor, y: Tensor, directions: Tensor) -> Iterator[tup
 def _settle(device: str) -> None:
     if device != "cpu":
         torch.cuda.synchronize()
-
-
-def _named(device: str) -> str:
-    return "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
 
 
 def _told(found: Record) -> str:

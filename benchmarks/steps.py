@@ -22,7 +22,7 @@ import wdist
 from benchmarks.store import Table
 from wdist.critic.step import CriticStep
 
-__all__ = ["measure", "table"]
+__all__ = ["device_name", "measure", "table"]
 
 Record = dict[str, Any]
 Step = Callable[[Tensor, Tensor], object]
@@ -117,7 +117,7 @@ def _record(
                 seconds.append(took)
     a, b = map(median, spent)
     return {
-        "comparison": name, "work": str(work), "device": _named(device), "ours": a, "theirs": b, "ratio": b / a,
+        "comparison": name, "work": str(work), "device": device_name(device), "ours": a, "theirs": b, "ratio": b / a,
         "turns": repeats, "steps": steps, "load": load,
     }  # fmt: skip
 
@@ -129,7 +129,8 @@ def _clock(device: str) -> float:
     return time.perf_counter()
 
 
-def _named(device: str) -> str:
+def device_name(device: str) -> str:
+    """What a device is called in a table."""
     return "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
 
 
