@@ -42,6 +42,8 @@ PUBLISHED = Path(__file__).with_name("published_w1.json")
 PUBLISHED_CELLS = tuple((d, n) for d in (2, 4, 8, 16, 32, 64, 128) for n in (4, 16, 64, 256))
 VALLEYS = ((2, 3, 1), (2, 16, 1), (16, 8, 15), (16, 16, 8), (64, 8, 32), (128, 16, 64))
 PROBES = 400
+FRESH = range(101, 104)
+"""Seeds that no constant of the recipe was chosen on."""
 
 CELLS: dict[str, Callable[[], Case]] = {
     "Example 1": partial(wgan_example, 2.0),

@@ -100,7 +100,9 @@ def critic(
     only: Annotated[
         list[str] | None, typer.Option(help=f"A contestant: {', '.join(critic_.CONTESTANTS)}; repeatable.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1)] = 3,
+    seeds: Annotated[
+        int, typer.Option(help="How many seeds.", min=1, max=len(critic_.FRESH))
+    ] = len(critic_.FRESH),
     quick: Quick = False,
     resume: Resume = False,
 ) -> None:
@@ -113,7 +115,7 @@ def critic(
         if unknown := set(given) - set(known):
             raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
     table = begun(folder(quick) / "critic.json", resume=resume)
-    critic_.measure(table, cells, contestants, range(1 if quick else seeds), typer.echo)
+    critic_.measure(table, cells, contestants, critic_.FRESH[: 1 if quick else seeds], typer.echo)
 
 
 @app.command()
