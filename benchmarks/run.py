@@ -100,9 +100,9 @@ def critic(
     only: Annotated[
         list[str] | None, typer.Option(help=f"A contestant: {', '.join(critic_.CONTESTANTS)}; repeatable.")
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(help="How many seeds.", min=1, max=len(critic_.FRESH))
-    ] = len(critic_.FRESH),
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(critic_.FRESH))] = len(
+        critic_.FRESH
+    ),
     quick: Quick = False,
     resume: Resume = False,
 ) -> None:
