@@ -1,8 +1,9 @@
 """Convolutional critics for images: strided convolutions with activations between them, and a linear layer at the end.
 
 The recipe is `ConvNet`; images reach it flattened, as every point does, and the first layer gives them their shape
-back. A convolution's weight is kept as the matrix that acts on one patch: where patches do not overlap, the whole
-convolution stretches exactly as that matrix does, and orthonormal rows or columns make it 1-Lipschitz.
+back, channels first, wherever they lay. A convolution's weight is kept as the matrix that acts on one patch: where
+patches do not overlap, the whole convolution stretches exactly as that matrix does, and orthonormal rows or columns
+make it 1-Lipschitz.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from wdist.critic.nets import ACTIVATIONS, WIDEST, FeedForward, Net, linear
 from wdist.errors import InputError
 from wdist.options import check_whole
 
-__all__ = ["ConvNet", "Convolution", "ScalarConvNet"]
+__all__ = ["ChannelsLast", "ConvNet", "Convolution", "ScalarConvNet"]
 
-AXES = 3
+MOST_COLOURS = 4
+"""The axis of an image that is no longer is that of its channels, if the other end is longer."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,37 @@ class ConvNet(Net):
     normalisation, is `ConvNet(shape, (64, 128, 256), "leaky_relu", kernel=4)`.
 
     Attributes:
-        shape: Channels, height and width (C, H, W) of the images, in the order in which they were flattened.
+        shape: Of one image as it lies, `images.shape[1:]` before they were flattened: (H, W, C) as files and
+            `wdist.datasets` have it, (C, H, W) as torch has it, or (H, W) if grey.
         channels: Of each convolution's output.
         activation: A key of `ACTIVATIONS`; `maxmin` and `groupsort` sort channels at each pixel.
         kernel: Side of a patch, at least `stride`.
         stride: Step from patch to patch; a side that is no multiple of it is rounded up, with zeros about the image.
+        channels_last: Whether `shape` ends with the channels or begins with them; None takes the end that is at most 4
+            where the other is more.
+
+    Example:
+        >>> ConvNet((32, 32, 3)).channels_last, ConvNet((3, 32, 32)).channels_last
+        (True, False)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     channels: tuple[int, ...] = (32, 64, 128)
     activation: str = "abs"
     kernel: int = 2
     stride: int = 2
+    channels_last: bool | None = None
 
     def __post_init__(self) -> None:
         shape, channels = _whole(self.shape), _whole(self.channels)
-        if len(shape) != AXES:
+        if len(shape) not in (2, 3):
             raise InputError(
-                f"shape is {self.shape!r}; pass channels, height and width of an image, such as (3, 64, 64)"
+                f"shape is {self.shape!r}; pass that of one image as it lies, such as (64, 64, 3), (3, 64, 64) or, if "
+                "grey, (28, 28)"
             )
+        if self.channels_last not in (None, True, False):
+            raise InputError(f"channels_last is {self.channels_last!r}; pass True, False, or None")
+        object.__setattr__(self, "channels_last", self._last(shape))
         if not channels:
             raise InputError(
                 f"channels is {self.channels!r}; pass the output channels of each convolution, such as (32, 64)"
@@ -68,6 +82,30 @@ class ConvNet(Net):
             "pixels between the patches would not be seen",
         )  # fmt: skip
 
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        if len(self.shape) == 2:
+            return (1, *self.shape)
+        return (self.shape[-1], *self.shape[:2]) if self.channels_last else self.shape  # type: ignore[return-value]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether images of this shape lie as `shape` says; an axis of one grey channel may be there or not."""
+        c, height, width = self.geometry
+        grey = {(height, width), (height, width, 1), (1, height, width)} if c == 1 else set()
+        return shape == self.shape or shape in grey
+
+    def _last(self, shape: tuple[int, ...]) -> bool:
+        """Where the channels are."""
+        if len(shape) == 2 or self.channels_last is not None:
+            return len(shape) == 2 or bool(self.channels_last)
+        first, last = (end <= MOST_COLOURS for end in (shape[0], shape[-1]))
+        if first == last:
+            raise InputError(
+                f"shape is {shape}, which may have its channels at either end; pass channels_last=True or False"
+            )
+        return last
+
     def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> ScalarConvNet:
         """Build the module with weights uniform in ±1/sqrt(fan-in), as torch's own layers have them.
 
@@ -78,7 +116,7 @@ class ConvNet(Net):
             product = " x ".join(map(str, self.shape))
             raise InputError(
                 f"points have {x.shape[1]} coordinates, and images of shape {self.shape} have {product} = "
-                f"{math.prod(self.shape)}; pass shape=(channels, height, width) of the images that were flattened"
+                f"{math.prod(self.shape)}; pass the shape that one image had before it was flattened"
             )
         return ScalarConvNet(self, rng, x.dtype)
 
@@ -89,11 +127,12 @@ class ConvNet(Net):
 
 
 class ScalarConvNet(FeedForward):
-    """The network of a `ConvNet`: (n, C·H·W) -> (n,)."""
+    """The network of a `ConvNet`: (n, C·H·W), however they lie, -> (n,)."""
 
     def __init__(self, recipe: ConvNet, rng: torch.Generator, dtype: torch.dtype) -> None:
-        c, h, w = recipe.shape
-        layers: list[nn.Module] = [nn.Unflatten(1, recipe.shape)]
+        c, h, w = recipe.geometry
+        turned = c > 1 and recipe.channels_last
+        layers: list[nn.Module] = [ChannelsLast(h, w, c) if turned else nn.Unflatten(1, (c, h, w))]
         for channels in recipe.channels:
             layer = Convolution((c, h, w), channels, recipe.kernel, recipe.stride, rng, dtype)
             layers += [layer, ACTIVATIONS[recipe.activation]()]
@@ -104,6 +143,22 @@ class ScalarConvNet(FeedForward):
     def pace(self) -> float:
         """Biases shift the kinks over patches, whose norms are a tenth or so of those of whole images."""
         return 0.003
+
+
+class ChannelsLast(nn.Module):
+    """Give images that were flattened with their channels last their shape, channels first: a permutation."""
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        super().__init__()
+        self.shape = height, width, channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, H·W·C) -> (n, C, H, W)."""
+        return x.unflatten(1, self.shape).permute(0, 3, 1, 2)
+
+    def transposed(self, g: Tensor) -> Tensor:
+        """(n, C, H, W) -> (n, H·W·C)."""
+        return g.permute(0, 2, 3, 1).flatten(1)
 
 
 class Convolution(nn.Module):
