@@ -22,7 +22,7 @@ from wdist.critic.nets import ACTIVATIONS, WIDEST, FeedForward, Net, linear
 from wdist.errors import InputError
 from wdist.options import check_whole
 
-__all__ = ["ChannelsLast", "ConvNet", "Convolution", "ScalarConvNet"]
+__all__ = ["ConvNet", "Convolution", "Image", "ScalarConvNet", "image_layer"]
 
 MOST_COLOURS = 4
 """The axis of an image that is no longer is that of its channels, if the other end is longer."""
@@ -45,6 +45,7 @@ class ConvNet(Net):
         stride: Step from patch to patch; a side that is no multiple of it is rounded up, with zeros about the image.
         channels_last: Whether `shape` ends with the channels or begins with them; None takes the end that is at most 4
             where the other is more.
+        labels: Coordinates that follow those of the image, each spread over all pixels as a channel of its own.
 
     Example:
         >>> ConvNet((32, 32, 3)).channels_last, ConvNet((3, 32, 32)).channels_last
@@ -57,6 +58,7 @@ class ConvNet(Net):
     kernel: int = 2
     stride: int = 2
     channels_last: bool | None = None
+    labels: int = 0
 
     def __post_init__(self) -> None:
         shape, channels = _whole(self.shape), _whole(self.channels)
@@ -76,6 +78,7 @@ class ConvNet(Net):
         object.__setattr__(self, "channels", channels)
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        check_whole("labels", self.labels, 0)
         check_whole("stride", self.stride)
         check_whole(
             "kernel", self.kernel, self.stride, f"pass an int of at least the stride, {self.stride}, or "
@@ -112,11 +115,12 @@ class ConvNet(Net):
         Raises:
             InputError: if points are no flattened images of `shape`.
         """
-        if x.shape[1] != math.prod(self.shape):
-            product = " x ".join(map(str, self.shape))
+        if x.shape[1] != math.prod(self.shape) + self.labels:
+            product = " x ".join(map(str, self.shape)) + f" = {math.prod(self.shape)}"
             raise InputError(
-                f"points have {x.shape[1]} coordinates, and images of shape {self.shape} have {product} = "
-                f"{math.prod(self.shape)}; pass the shape that one image had before it was flattened"
+                f"points have {x.shape[1]} coordinates, and images of shape {self.shape} have {product}"
+                f"{f' and {self.labels} labels' * (self.labels > 0)}; pass the shape that one image had before it was "
+                "flattened"
             )
         return ScalarConvNet(self, rng, x.dtype)
 
@@ -127,12 +131,12 @@ class ConvNet(Net):
 
 
 class ScalarConvNet(FeedForward):
-    """The network of a `ConvNet`: (n, C·H·W), however they lie, -> (n,)."""
+    """The network of a `ConvNet`: (n, C·H·W + labels), however the image lies, -> (n,)."""
 
     def __init__(self, recipe: ConvNet, rng: torch.Generator, dtype: torch.dtype) -> None:
         c, h, w = recipe.geometry
-        turned = c > 1 and recipe.channels_last
-        layers: list[nn.Module] = [ChannelsLast(h, w, c) if turned else nn.Unflatten(1, (c, h, w))]
+        layers = [image_layer(recipe)]
+        c += recipe.labels
         for channels in recipe.channels:
             layer = Convolution((c, h, w), channels, recipe.kernel, recipe.stride, rng, dtype)
             layers += [layer, ACTIVATIONS[recipe.activation]()]
@@ -145,20 +149,44 @@ class ScalarConvNet(FeedForward):
         return 0.003
 
 
-class ChannelsLast(nn.Module):
-    """Give images that were flattened with their channels last their shape, channels first: a permutation."""
+def image_layer(recipe: ConvNet) -> nn.Module:
+    """The layer that gives points their shape as images back: (n, C·H·W + labels) -> (n, C + labels, H, W)."""
+    c, h, w = recipe.geometry
+    turned = recipe.channels_last and c > 1
+    return (
+        Image((c, h, w), bool(turned), recipe.labels)
+        if turned or recipe.labels
+        else nn.Unflatten(1, (c, h, w))
+    )
 
-    def __init__(self, height: int, width: int, channels: int) -> None:
+
+class Image(nn.Module):
+    """Give points their shape as images, channels first, and spread labels over them: an isometry.
+
+    A label e becomes a channel that is e/√(H·W) at every pixel, and so is as long as e.
+    """
+
+    def __init__(self, geometry: tuple[int, int, int], channels_last: bool, labels: int) -> None:
         super().__init__()
-        self.shape = height, width, channels
+        self.geometry, self.channels_last, self.labels = geometry, channels_last, labels
+        c, h, w = geometry
+        self.size, self.spread = c * h * w, 1 / math.sqrt(h * w)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, H·W·C) -> (n, C, H, W)."""
-        return x.unflatten(1, self.shape).permute(0, 3, 1, 2)
+        """(n, C·H·W + labels) -> (n, C + labels, H, W)."""
+        c, h, w = self.geometry
+        image = x[:, : self.size]
+        image = image.view(-1, h, w, c).permute(0, 3, 1, 2) if self.channels_last else image.view(-1, c, h, w)
+        if not self.labels:
+            return image
+        planes = (self.spread * x[:, self.size :])[:, :, None, None].expand(-1, -1, h, w)
+        return torch.cat([image, planes], dim=1)
 
     def transposed(self, g: Tensor) -> Tensor:
-        """(n, C, H, W) -> (n, H·W·C)."""
-        return g.permute(0, 2, 3, 1).flatten(1)
+        """Adjoint: (n, C + labels, H, W) -> (n, C·H·W + labels)."""
+        c = self.geometry[0]
+        image = g[:, :c].permute(0, 2, 3, 1) if self.channels_last else g[:, :c]
+        return torch.cat([image.flatten(1), self.spread * g[:, c:].sum(dim=(2, 3))], dim=1)
 
 
 class Convolution(nn.Module):
