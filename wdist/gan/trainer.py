@@ -6,7 +6,6 @@ nets, optimisers, average, every generator of random numbers, the data's positio
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import time
@@ -17,26 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Optimizer
-from wdist.critic.step import CriticStep
-from wdist.errors import InputError, NotConvergedError
+from wdist.errors import NotConvergedError
 from wdist.gan.average import Average
+from wdist.gan.building import built
 from wdist.gan.config import TrainConfig
-from wdist.gan.data import Form, Rows, feed, scale_of
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.generator import Generator, latent
 from wdist.gan.judging import judge_of
-from wdist.gan.layers import BATCH_NORMS
+from wdist.gan.layers import batch_normed
 from wdist.gan.optimizers import Rates
 from wdist.gan.report import Hook, StepReport
-from wdist.gan.sets import opened
 from wdist.ranks import ALONE, Ranks
 from wdist.rng import Seed, as_rng
 from wdist.sources import Source
 
 __all__ = ["Trainer"]
-
-START = 256
-"""Points that a critic's recipe is shown."""
 
 STEERING = ("the critic's value", "the generator's loss", "the generator's gradient", "the critic's gradient")
 """Figures that steer the training."""
@@ -75,37 +69,14 @@ class Trainer:
         and take their shares, and the steps are those of one process on the whole batches. `evaluator` judges in place
         of the one that `config.evaluate` makes of the held-out points.
         """
-        if config.batch % ranks.size:
-            raise InputError(
-                f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
-            )
-        rng, self.ranks = as_rng(seed), ranks
-        self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
-        self.stopped = ""
-        self.parts = opened(config.data)
+        made = built(config, as_rng(seed), ranks)
+        self.config, self.hooks, self.ranks = config, tuple(hooks), ranks
+        self.step, self.seconds, self.stopped = 0, 0.0, ""
+        self.parts, self.form, self.scale = made.parts, made.form, made.scale
+        self.net, self.critic, self.descent = made.net, made.critic, made.descent
+        self._real, self._held = made.real, made.held
+        self._noise, self._penalty, self._unseen = made.noise, made.penalty, made.unseen
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
-        train, dtype = self.parts.train, config.torch_dtype
-        self.scale = scale_of(train).to(config.device, dtype)
-        shape = train.shape if isinstance(train, Rows) else (train.dim,)
-        self.form = Form(shape, isinstance(train, Rows) and train.images)
-        self._real = feed(train, self.scale, rng.spawn(), config.device, dtype)
-        self._held = feed(self.parts.held, self.scale, rng.spawn(), config.device, dtype)
-        self._noise, self._penalty, self._unseen = (rng.spawn().torch(config.device) for _ in range(3))
-        weights = rng.spawn().torch()
-        self.net = config.generator.build(self.form, weights, dtype).to(config.device)
-        if ranks.size > 1 and self._normed:
-            raise InputError(
-                "batch normalisation sees one process's share of a batch alone; pass norm='none'"
-            )
-        self._check_form()
-        start = self._start(weights)
-        critic = config.constraint.prepare(config.critic.build(*start, weights).to(config.device))
-        rule = config.critic_optimizer
-        ascent = (
-            config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
-        )
-        self.critic = CriticStep(critic, config.constraint, ascent, self.ranks, config.loss.objective)
-        self.descent = config.generator_optimizer.build(self.net.parameters())
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
 
@@ -225,43 +196,19 @@ class Trainer:
         )
         return latent(self.ranks.share(z), None, self.form)
 
-    @property
-    def _normed(self) -> bool:
-        return any(isinstance(part, BATCH_NORMS) for part in self.net.modules())
-
     @torch.no_grad()
     def _fakes(self, n: int) -> Iterator[Tensor]:
         """`n` batches for the critic, detached, as nothing of the generator moves; made at once if that is the same.
 
         Under batch normalisation it is not.
         """
-        if self._normed:
+        if batch_normed(self.net):
             return iter([self.net(self._latents()) for _ in range(n)])
         return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
 
     def _agreed(self, figures: list[float]) -> list[float]:
         """Means over the processes, so that all report the same."""
         return [sum(found) / len(found) for found in zip(*self.ranks.gather(figures), strict=True)]
-
-    def _start(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
-        z = torch.randn(START, self.config.generator.latent, generator=rng, dtype=self.config.torch_dtype)
-        with torch.no_grad():
-            y = self.net(z.to(self.config.device))
-        x = self.scale.standard(self.parts.train.draw(START, rng).to(y))
-        return x.to(rng.device), y.to(rng.device)
-
-    def _check_form(self) -> None:
-        """Refuse a generator whose output does not fit the data."""
-        z = torch.zeros(
-            2, self.config.generator.latent, dtype=self.config.torch_dtype, device=self.config.device
-        )
-        shape = tuple(copy.deepcopy(self.net).eval()(z).shape)
-        if shape != (2, self.form.dim):
-            raise InputError(
-                f"the generator makes points of shape {shape[1:]}, and the data are {self.form.shape}, flattened to "
-                f"({self.form.dim},); let its recipe build for the form that it is given"
-            )
 
     def _report(self, value: Tensor, loss: Tensor, started: float) -> StepReport:
         """What the step was like; refuses figures that are not finite."""

@@ -1,0 +1,112 @@
+"""What a trainer starts from: the data and their units, both networks, their optimisers, the streams of random numbers.
+
+All of it comes of the config and one seed, in a fixed order: whatever is spawned later comes after what is there, so
+that a run keeps its numbers when the trainer learns something new. What does not fit together is refused here.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wdist.critic.constraint import Optimizer
+from wdist.critic.step import CriticStep
+from wdist.errors import InputError
+from wdist.gan.config import TrainConfig
+from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
+from wdist.gan.layers import batch_normed
+from wdist.gan.sets import Parts, opened
+from wdist.ranks import Ranks
+from wdist.rng import Rng
+
+__all__ = ["Built", "built"]
+
+SHOWN = 256
+"""Points that a critic's recipe is shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What a trainer trains, and with what.
+
+    Attributes:
+        parts: Training and held-out data.
+        form: What the generator makes.
+        scale: Between the data's unit and that of the nets.
+        real: Training batches.
+        held: Held-out batches.
+        noise: Random numbers for latents.
+        penalty: Random numbers for the critic's penalty.
+        unseen: Random numbers for latents beside held-out points.
+        net: The generator.
+        critic: The critic with its step.
+        descent: The generator's optimiser.
+    """
+
+    parts: Parts
+    form: Form
+    scale: Scale
+    real: Feed
+    held: Feed
+    noise: torch.Generator
+    penalty: torch.Generator
+    unseen: torch.Generator
+    net: nn.Module
+    critic: CriticStep
+    descent: Optimizer
+
+
+def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
+    """Build all that a config describes.
+
+    Raises:
+        InputError: if its parts do not fit together, or do not fit several processes.
+    """
+    if config.batch % ranks.size:
+        raise InputError(
+            f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
+        )
+    parts, dtype = opened(config.data), config.torch_dtype
+    scale = scale_of(parts.train).to(config.device, dtype)
+    shape = parts.train.shape if isinstance(parts.train, Rows) else (parts.train.dim,)
+    form = Form(shape, isinstance(parts.train, Rows) and parts.train.images)
+    real = feed(parts.train, scale, rng.spawn(), config.device, dtype)
+    held = feed(parts.held, scale, rng.spawn(), config.device, dtype)
+    noise, penalty, unseen = (rng.spawn().torch(config.device) for _ in range(3))
+    weights = rng.spawn().torch()
+    net = config.generator.build(form, weights, dtype).to(config.device)
+    if ranks.size > 1 and batch_normed(net):
+        raise InputError("batch normalisation sees one process's share of a batch alone; pass norm='none'")
+    _check_form(config, net, form)
+    shown = _shown(config, parts, scale, net, weights)
+    critic = config.constraint.prepare(config.critic.build(*shown, weights).to(config.device))
+    rule = config.critic_optimizer
+    ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
+    step = CriticStep(critic, config.constraint, ascent, ranks, config.loss.objective)
+    descent = config.generator_optimizer.build(net.parameters())
+    return Built(parts, form, scale, real, held, noise, penalty, unseen, net, step, descent)
+
+
+def _shown(
+    config: TrainConfig, parts: Parts, scale: Scale, net: nn.Module, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
+    z = torch.randn(SHOWN, config.generator.latent, generator=rng, dtype=config.torch_dtype)
+    with torch.no_grad():
+        y = net(z.to(config.device))
+    x = scale.standard(parts.train.draw(SHOWN, rng).to(y))
+    return x.to(rng.device), y.to(rng.device)
+
+
+def _check_form(config: TrainConfig, net: nn.Module, form: Form) -> None:
+    """Refuse a generator whose output does not fit the data."""
+    z = torch.zeros(2, config.generator.latent, dtype=config.torch_dtype, device=config.device)
+    shape = tuple(copy.deepcopy(net).eval()(z).shape)
+    if shape != (2, form.dim):
+        raise InputError(
+            f"the generator makes points of shape {shape[1:]}, and the data are {form.shape}, flattened to "
+            f"({form.dim},); let its recipe build for the form that it is given"
+        )
