@@ -58,26 +58,33 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
         draw = _function_draw(x.draw, f"{name}.draw")
     else:
         draw = _function_draw(x, name)
-    dim = getattr(x, "dim", None)
+    dim, shape = getattr(x, "dim", None), ()
     if isinstance(draw, _LoaderDraw):
-        dim = draw.peek().shape[1]
+        dim, shape = draw.peek().shape[1], draw.shape
     elif dim is None:
         own = torch.Generator().manual_seed(0)  # so that the call's numbers stay as they were
         call = f"a trial draw of {TRIAL} points"
-        dim = _rows(_drawn(draw, TRIAL, own, name, call), name, call).shape[1]
+        drawn = _drawn(draw, TRIAL, own, name, call)
+        dim, shape = _rows(drawn, name, call).shape[1], np.shape(drawn)[1:]
     if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
-    return CheckedSource(draw, int(dim), name)
+    return CheckedSource(draw, int(dim), name, tuple(shape) if len(shape) > 1 else ())
 
 
 TRIAL = 2
 
 
 class CheckedSource:
-    """A Source whose every draw is checked."""
+    """A Source whose every draw is checked.
 
-    def __init__(self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str) -> None:
-        self._draw, self.dim, self.name, self.calls = draw, dim, name, 0
+    Attributes:
+        shape: Of one point as it came, before flattening; () if it came flat, or has not been seen.
+    """
+
+    def __init__(
+        self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str, shape: tuple[int, ...] = ()
+    ) -> None:
+        self._draw, self.dim, self.name, self.shape, self.calls = draw, dim, name, shape, 0
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` points, shape (n, dim), float32 or float64.
@@ -199,6 +206,11 @@ class _LoaderDraw:
         rows = torch.cat(parts)
         self._rest = rows[n:]
         return rows[:n]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row as the loader yields it; () before the first batch."""
+        return self._shape or ()
 
     @property
     def _here(self) -> str:

@@ -2,6 +2,7 @@
 
 from wdist.gan.checkup import Checkup, doctor, doctor_of
 from wdist.gan.config import PRESETS, GANConfig, TrainConfig, WGANConfig, preset
+from wdist.gan.critics import DCGANCritic, ImageCritic, PatchCritic, ResidualCritic
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.evaluator import Evaluator
 from wdist.gan.generator import Generator, load
@@ -20,6 +21,7 @@ __all__ = [
     "PRESETS",
     "Adam",
     "Checkup",
+    "DCGANCritic",
     "DCGANGenerator",
     "Data",
     "Evaluate",
@@ -31,12 +33,15 @@ __all__ = [
     "Generator",
     "GeneratorNet",
     "Hook",
+    "ImageCritic",
     "Loss",
     "MLPGenerator",
     "Minimax",
     "NonSaturating",
     "OptimizerRule",
+    "PatchCritic",
     "RMSprop",
+    "ResidualCritic",
     "ResidualGenerator",
     "StepReport",
     "StoppingRule",

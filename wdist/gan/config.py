@@ -18,6 +18,7 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP, Net
 from wdist.errors import InputError
+from wdist.gan.critics import ImageCritic
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import GeneratorNet, MLPGenerator
@@ -58,7 +59,7 @@ class TrainConfig:
 
     data: Any
     generator: GeneratorNet = MLPGenerator()
-    critic: Net = MLP((100, 100))
+    critic: Net | ImageCritic = MLP((100, 100))
     constraint: Constraint = GradientPenalty()
     batch: int = 64
     n_critic: int = 5

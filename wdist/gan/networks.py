@@ -20,11 +20,11 @@ from wdist.gan.data import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
 from wdist.options import check_whole
 
-__all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator"]
+__all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator", "ladder"]
 
 NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "none": nn.Identity}
 LEAST, MOST = 8, 128
-"""Sides in pixels that a convolutional generator is made for."""
+"""Sides in pixels that convolutional nets are made for."""
 
 
 class GeneratorNet(ABC):
@@ -97,7 +97,7 @@ class DCGANGenerator(GeneratorNet):
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels; sides that no halving reaches are cropped."""
-        start, doublings = _ladder(form)
+        start, doublings = ladder(form)
         widths = [self.width * 2**k for k in reversed(range(doublings))]  # from the smallest image on
         layers: list[nn.Module] = [
             linear(self.latent + form.classes, widths[0] * start**2, rng, dtype),
@@ -128,7 +128,7 @@ class ResidualGenerator(GeneratorNet):
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels."""
-        start, doublings = _ladder(form)
+        start, doublings = ladder(form)
         w, norm = self.width, NORMS[self.norm]
         layers: list[nn.Module] = [
             linear(self.latent + form.classes, w * start**2, rng, dtype),
@@ -171,12 +171,12 @@ def _channels(form: Form) -> int:
     return form.shape[2] if len(form.shape) == 3 else 1
 
 
-def _ladder(form: Form) -> tuple[int, int]:
+def ladder(form: Form) -> tuple[int, int]:
     """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
     if len(form.shape) not in (2, 3) or not all(LEAST <= side <= MOST for side in form.shape[:2]):
         raise InputError(
-            f"a convolutional generator makes images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a "
-            f"point has shape {form.shape}; use MLPGenerator"
+            f"convolutional nets are for images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a point "
+            f"has shape {form.shape}; use gan.MLPGenerator and wdist.MLP"
         )
     side = max(form.shape[:2])
     doublings = max(1, math.ceil(math.log2(side / 4)))

@@ -11,8 +11,10 @@ from typing import Any
 from wdist.critic.certified import Orthonormal, Spectral
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, GradientPenalty
+from wdist.critic.convolution import ConvNet
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
+from wdist.gan.critics import CRITICS
 from wdist.gan.data import Form, Rows
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
@@ -24,8 +26,8 @@ from wdist.gan.stopping import StoppingRule
 __all__ = ["described", "rebuilt"]
 
 RECIPES: tuple[Any, ...] = (
-    *(Adam, Clip, Cones, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
-    *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values()),
+    *(Adam, Clip, Cones, ConvNet, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values(), *CRITICS.values()),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""

@@ -11,15 +11,13 @@ from typing import Any
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
 from wdist.gan.config import TrainConfig, preset
+from wdist.gan.critics import CRITICS
 from wdist.gan.judging import Evaluate
 from wdist.gan.networks import GENERATORS
 from wdist.gan.sets import Data
 from wdist.gan.stopping import StoppingRule
 
 __all__ = ["begun_config", "changed", "evaluation", "numbers"]
-
-CRITICS: dict[str, Any] = {"mlp": MLP}
-"""Critic recipes by the names of the command line."""
 
 
 def begun_config(
@@ -40,7 +38,7 @@ def changed(config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any]) 
     fields = {name: value for name, value in changes.items() if value is not None}
     lr = fields.pop("lr", None)
     fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
-    fields["critic"] = _net("critic", CRITICS, config.critic, nets)
+    fields["critic"] = _net("critic", {"mlp": MLP, **CRITICS}, config.critic, nets)
     if lr is not None:
         for name in ("generator_optimizer", "critic_optimizer"):
             rule = getattr(config, name)

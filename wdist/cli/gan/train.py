@@ -51,9 +51,9 @@ def train(
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
     generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
-    critic: Annotated[str | None, _option("mlp.", NETS)] = None,
+    critic: Annotated[str | None, _option("mlp, dcgan, residual, patches.", NETS)] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
-    channels: Annotated[int | None, _option("Width of a convolutional net.", NETS)] = None,
+    channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
     steps: Annotated[int | None, _option("Steps of the generator.", STEPS)] = None,
     batch: Annotated[int | None, _option("Points of each side a step.", STEPS)] = None,
