@@ -384,7 +384,9 @@ class TestNetworks:
 
     @pytest.mark.parametrize("form", [Form((2,)), Form((4, 4)), Form((200, 200))])
     def test_forms_that_no_convolution_makes_are_refused(self, form):
-        with pytest.raises(InputError, match=r"makes images .* of 8 to 128 pixels a side.*use MLPGenerator"):
+        with pytest.raises(
+            InputError, match=r"for images .* of 8 to 128 pixels a side.*use gan.MLPGenerator"
+        ):
             gan.DCGANGenerator().build(form, torch.Generator(), torch.float32)
 
     def test_a_generator_of_another_shape_is_refused(self):

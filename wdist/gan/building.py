@@ -16,6 +16,7 @@ from wdist.critic.constraint import Optimizer
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
 from wdist.gan.config import TrainConfig
+from wdist.gan.critics import ImageCritic
 from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
 from wdist.gan.layers import batch_normed
 from wdist.gan.sets import Parts, opened
@@ -78,11 +79,17 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     noise, penalty, unseen = (rng.spawn().torch(config.device) for _ in range(3))
     weights = rng.spawn().torch()
     net = config.generator.build(form, weights, dtype).to(config.device)
-    if ranks.size > 1 and batch_normed(net):
-        raise InputError("batch normalisation sees one process's share of a batch alone; pass norm='none'")
     _check_form(config, net, form)
     shown = _shown(config, parts, scale, net, weights)
-    critic = config.constraint.prepare(config.critic.build(*shown, weights).to(config.device))
+    recipe = config.critic
+    bare = (
+        recipe.build(form, weights, dtype)
+        if isinstance(recipe, ImageCritic)
+        else recipe.build(*shown, weights)
+    )
+    critic = config.constraint.prepare(bare.to(config.device))
+    if ranks.size > 1 and (batch_normed(net) or batch_normed(critic)):
+        raise InputError("batch normalisation sees one process's share of a batch alone; pass norm='none'")
     rule = config.critic_optimizer
     ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
     step = CriticStep(critic, config.constraint, ascent, ranks, config.loss.objective)
