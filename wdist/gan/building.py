@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from wdist.critic.constraint import Optimizer
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
+from wdist.gan.conditional import class_shares, joint, latent
 from wdist.gan.config import TrainConfig
 from wdist.gan.critics import ImageCritic
 from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
@@ -22,6 +23,7 @@ from wdist.gan.layers import batch_normed
 from wdist.gan.sets import Parts, opened
 from wdist.ranks import Ranks
 from wdist.rng import Rng
+from wdist.sources import Source
 
 __all__ = ["Built", "built"]
 
@@ -36,6 +38,7 @@ class Built:
     Attributes:
         parts: Training and held-out data.
         form: What the generator makes.
+        classes: What its classes are called, and the share of each; both () where nothing is conditional.
         scale: Between the data's unit and that of the nets.
         real: Training batches.
         held: Held-out batches.
@@ -49,6 +52,7 @@ class Built:
 
     parts: Parts
     form: Form
+    classes: tuple[tuple[str, ...], tuple[float, ...]]
     scale: Scale
     real: Feed
     held: Feed
@@ -73,14 +77,16 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     parts, dtype = opened(config.data), config.torch_dtype
     scale = scale_of(parts.train).to(config.device, dtype)
     shape = parts.train.shape if isinstance(parts.train, Rows) else (parts.train.dim,)
-    form = Form(shape, isinstance(parts.train, Rows) and parts.train.images)
+    shares = class_shares(parts.train) if config.conditional else ()
+    names = parts.train.names if isinstance(parts.train, Rows) and shares else ()
+    form = Form(shape, isinstance(parts.train, Rows) and parts.train.images, len(names))
     real = feed(parts.train, scale, rng.spawn(), config.device, dtype)
     held = feed(parts.held, scale, rng.spawn(), config.device, dtype)
     noise, penalty, unseen = (rng.spawn().torch(config.device) for _ in range(3))
     weights = rng.spawn().torch()
     net = config.generator.build(form, weights, dtype).to(config.device)
     _check_form(config, net, form)
-    shown = _shown(config, parts, scale, net, weights)
+    shown = _shown(config, parts.train, scale, form, net, weights)
     recipe = config.critic
     bare = (
         recipe.build(form, weights, dtype)
@@ -94,23 +100,24 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
     step = CriticStep(critic, config.constraint, ascent, ranks, config.loss.objective)
     descent = config.generator_optimizer.build(net.parameters())
-    return Built(parts, form, scale, real, held, noise, penalty, unseen, net, step, descent)
+    return Built(parts, form, (names, shares), scale, real, held, noise, penalty, unseen, net, step, descent)
 
 
 def _shown(
-    config: TrainConfig, parts: Parts, scale: Scale, net: nn.Module, rng: torch.Generator
+    config: TrainConfig, train: Rows | Source, scale: Scale, form: Form, net: nn.Module, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
     z = torch.randn(SHOWN, config.generator.latent, generator=rng, dtype=config.torch_dtype)
+    x, classes = train.labelled(SHOWN, rng) if isinstance(train, Rows) else (train.draw(SHOWN, rng), None)
     with torch.no_grad():
-        y = net(z.to(config.device))
-    x = scale.standard(parts.train.draw(SHOWN, rng).to(y))
-    return x.to(rng.device), y.to(rng.device)
+        y = net(latent(z, classes, form).to(config.device))
+    x = scale.standard(x.to(y)).to(rng.device)
+    return joint(x, classes, form), joint(y.to(rng.device), classes, form)
 
 
 def _check_form(config: TrainConfig, net: nn.Module, form: Form) -> None:
     """Refuse a generator whose output does not fit the data."""
-    z = torch.zeros(2, config.generator.latent, dtype=config.torch_dtype, device=config.device)
+    z = torch.zeros(2, config.generator.latent + form.classes, dtype=config.torch_dtype, device=config.device)
     shape = tuple(copy.deepcopy(net).eval()(z).shape)
     if shape != (2, form.dim):
         raise InputError(

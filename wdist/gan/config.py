@@ -41,6 +41,8 @@ class TrainConfig:
         generator: Recipe of the generator.
         critic: Recipe of the critic.
         constraint: What holds the critic's slope: any of `wdist.critic`, or `Free()`.
+        conditional: Whether to train by class: of data with labels, on which both nets are then told the class of each
+            point, the critic as further coordinates (see `wdist.gan.conditional`).
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
@@ -61,6 +63,7 @@ class TrainConfig:
     generator: GeneratorNet = MLPGenerator()
     critic: Net | ImageCritic = MLP((100, 100))
     constraint: Constraint = GradientPenalty()
+    conditional: bool = False
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0

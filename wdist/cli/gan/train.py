@@ -31,8 +31,8 @@ EXAMPLES = "\n\n".join(
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
-def _option(text: str, panel: str, **more: Any) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, **more)
+def _option(text: str, panel: str, flag: str = "", **more: Any) -> Any:
+    return typer.Option(*([flag] if flag else []), help=text, rich_help_panel=panel, **more)
 
 
 def train(
@@ -41,6 +41,9 @@ def train(
     ] = None,
     classes: Annotated[str | None, _option("Only these labels: 7, or 3,5,7.", DATA)] = None,
     labels: Annotated[str | None, _option("File of the labels, one a row.", DATA, metavar="FILE")] = None,
+    conditional: Annotated[
+        bool | None, _option("Train by class, so that sample --label makes one.", DATA, flag="--conditional")
+    ] = None,
     size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
     on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
     held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
@@ -95,7 +98,7 @@ def train(
         }  # fmt: skip
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
-            "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
             "evaluate": evaluation(evaluate_every, stop),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
