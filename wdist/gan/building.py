@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,15 @@ from torch import Tensor, nn
 from wdist.critic.constraint import Optimizer
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
+from wdist.gan.augment import Augmenter
 from wdist.gan.conditional import class_shares, joint, latent
 from wdist.gan.config import TrainConfig
 from wdist.gan.critics import ImageCritic
 from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
 from wdist.gan.layers import batch_normed
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.sets import Parts, opened
+from wdist.gan.stabilisers import whole_batches
 from wdist.ranks import Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
@@ -45,6 +49,8 @@ class Built:
         noise: Random numbers for latents.
         penalty: Random numbers for the critic's penalty.
         unseen: Random numbers for latents beside held-out points.
+        moves: Random numbers for augmentation.
+        augment: What both sides go through before the critic sees them.
         net: The generator.
         critic: The critic with its step.
         descent: The generator's optimiser.
@@ -59,6 +65,8 @@ class Built:
     noise: torch.Generator
     penalty: torch.Generator
     unseen: torch.Generator
+    moves: torch.Generator
+    augment: Augmenter
     net: nn.Module
     critic: CriticStep
     descent: Optimizer
@@ -87,20 +95,31 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     net = config.generator.build(form, weights, dtype).to(config.device)
     _check_form(config, net, form)
     shown = _shown(config, parts.train, scale, form, net, weights)
-    recipe = config.critic
-    bare = (
-        recipe.build(form, weights, dtype)
-        if isinstance(recipe, ImageCritic)
-        else recipe.build(*shown, weights)
-    )
-    critic = config.constraint.prepare(bare.to(config.device))
+    critic = config.constraint.prepare(_critic(config.critic, form, shown, weights).to(config.device))
     if ranks.size > 1 and (batch_normed(net) or batch_normed(critic)):
         raise InputError("batch normalisation sees one process's share of a batch alone; pass norm='none'")
+    if ranks.size > 1 and (reason := whole_batches(config.critic, config.loss)):
+        raise InputError(
+            f"{reason}, and several processes have shares; train in one process, or leave it out"
+        )
     rule = config.critic_optimizer
     ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
     step = CriticStep(critic, config.constraint, ascent, ranks, config.loss.objective)
     descent = config.generator_optimizer.build(net.parameters())
-    return Built(parts, form, (names, shares), scale, real, held, noise, penalty, unseen, net, step, descent)
+    moves, augment = rng.spawn().torch(config.device), Augmenter(config.augment, form)
+    return Built(
+        parts, form, (names, shares), scale, real, held, noise, penalty, unseen, moves, augment, net, step, descent,
+    )  # fmt: skip
+
+
+def _critic(recipe: Any, form: Form, shown: tuple[Tensor, Tensor], rng: torch.Generator) -> nn.Module:
+    """Build a critic by what its recipe asks for: the form, points, or a critic that is built."""
+    if isinstance(recipe, MinibatchDiscrimination):
+        return recipe.around(_critic(recipe.net, form, shown, rng), shown[0], rng)
+    if isinstance(recipe, ImageCritic):
+        return recipe.build(form, rng, shown[0].dtype)
+    net: nn.Module = recipe.build(*shown, rng)
+    return net
 
 
 def _shown(

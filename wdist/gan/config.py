@@ -18,9 +18,11 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP, Net
 from wdist.errors import InputError
+from wdist.gan.augment import Augmentation
 from wdist.gan.critics import ImageCritic
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.networks import GeneratorNet, MLPGenerator
 from wdist.gan.optimizers import SCHEDULES, Adam, OptimizerRule, RMSprop
 from wdist.gan.sets import Data
@@ -43,6 +45,7 @@ class TrainConfig:
         constraint: What holds the critic's slope: any of `wdist.critic`, or `Free()`.
         conditional: Whether to train by class: of data with labels, on which both nets are then told the class of each
             point, the critic as further coordinates (see `wdist.gan.conditional`).
+        augment: What real and generated points alike go through before the critic sees them, in this order.
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
@@ -61,9 +64,10 @@ class TrainConfig:
 
     data: Any
     generator: GeneratorNet = MLPGenerator()
-    critic: Net | ImageCritic = MLP((100, 100))
+    critic: Net | ImageCritic | MinibatchDiscrimination = MLP((100, 100))
     constraint: Constraint = GradientPenalty()
     conditional: bool = False
+    augment: tuple[Augmentation, ...] = ()
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0
@@ -90,6 +94,14 @@ class TrainConfig:
         for name, known in (("schedule", SCHEDULES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+        object.__setattr__(self, "augment", tuple(self.augment))
+        if wrong := [recipe for recipe in self.augment if not isinstance(recipe, Augmentation)]:
+            raise InputError(f"augment holds {wrong[0]!r}; pass recipes, such as (gan.Flip(), gan.Shift())")
+        if isinstance(self.critic, MinibatchDiscrimination) and not isinstance(self.constraint, Free):
+            raise InputError(
+                f"under minibatch discrimination f(x) depends on the whole batch, so {self.constraint} holds no slope; "
+                "it goes with a standard GAN's Free() alone"
+            )
 
     @property
     def torch_dtype(self) -> torch.dtype:

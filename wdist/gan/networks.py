@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from wdist.errors import InputError
 from wdist.gan.data import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
+from wdist.gan.virtual import VirtualNorm, referenced
 from wdist.options import check_whole
 
 __all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator", "ladder"]
 
-NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "none": nn.Identity}
+NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "virtual": VirtualNorm, "none": nn.Identity}
+FLAT_NORMS: dict[str, Any] = {**NORMS, "batch": nn.BatchNorm1d}
 LEAST, MOST = 8, 128
 """Sides in pixels that convolutional nets are made for."""
 
@@ -53,11 +55,13 @@ class MLPGenerator(GeneratorNet):
         widths: Units of each hidden layer.
         latent: Coordinates of the latent.
         activation: One of `ACTIVATIONS`.
+        norm: "none", "batch", or "virtual" (`VirtualNorm`), before each activation.
     """
 
     widths: tuple[int, ...] = (100, 100)
     latent: int = 64
     activation: str = "relu"
+    norm: str = "none"
 
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
@@ -66,16 +70,20 @@ class MLPGenerator(GeneratorNet):
             raise InputError(
                 f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
             )
-        if self.activation not in ACTIVATIONS:
-            raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        for name, known in (("activation", ACTIVATIONS), ("norm", NORMS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it with weights uniform in ±1/sqrt(fan-in)."""
         layers: list[nn.Module] = []
-        for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths, form.dim)):
-            layers += [linear(fan_in, fan_out, rng, dtype), ACTIVATIONS[self.activation]()]
-        layers[-1:] = [nn.Tanh()] if form.bounded else []
-        return nn.Sequential(*layers)
+        for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths)):
+            layers += [linear(fan_in, fan_out, rng, dtype)]
+            layers += [] if self.norm == "none" else [FLAT_NORMS[self.norm](fan_out)]
+            layers += [ACTIVATIONS[self.activation]()]
+        last = [linear(self.widths[-1], form.dim, rng, dtype), nn.Tanh() if form.bounded else nn.Identity()]
+        net = nn.Sequential(*layers, *last).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class DCGANGenerator(GeneratorNet):
     Attributes:
         width: Channels before the last layer; they double with each halving of the side.
         latent: Coordinates of the latent.
-        norm: "batch", as published, or "none".
+        norm: "batch", as published, "virtual" (`VirtualNorm`), or "none".
     """
 
     width: int = 32
@@ -106,7 +114,8 @@ class DCGANGenerator(GeneratorNet):
         for narrow, wide in zip(widths[1:], widths, strict=False):
             layers += [transposed(wide, narrow, rng, dtype), NORMS[self.norm](narrow), nn.ReLU()]
         layers += [transposed(widths[-1], _channels(form), rng, dtype)]
-        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class ResidualGenerator(GeneratorNet):
     Attributes:
         width: Channels, the same in every block.
         latent: Coordinates of the latent.
-        norm: "batch", as published, or "none".
+        norm: "batch", as published, "virtual" (`VirtualNorm`), or "none".
     """
 
     width: int = 64
@@ -142,7 +151,8 @@ class ResidualGenerator(GeneratorNet):
             skip = nn.Sequential(nn.Upsample(scale_factor=2), convolution(w, w, 1, rng, dtype))
             layers.append(Residual(body, skip))
         layers += [norm(w), nn.ReLU(), convolution(w, _channels(form), 3, rng, dtype)]
-        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 GENERATORS: dict[str, type[GeneratorNet]] = {

@@ -51,6 +51,7 @@ class Trainer:
         parts: Training and held-out data.
         form: What the generator makes.
         scale: Between the data's unit and that of the nets.
+        augment: What both sides go through before the critic sees them.
         stopped: Why the stopping rule ended the run; "" if it did not.
 
     Example:
@@ -79,6 +80,7 @@ class Trainer:
         self._classes = made.classes
         self._real, self._held = made.real, made.held
         self._noise, self._penalty, self._unseen = made.noise, made.penalty, made.unseen
+        self.augment, self._moves = made.augment, made.moves
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
@@ -123,12 +125,13 @@ class Trainer:
         """
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        return self.critic(x, y, self._penalty, warmth)
+        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
         x, classes = self._taken() if self.config.loss.needs_real or self.form.classes else (None, None)
-        loss = self.config.loss.generator(self.critic.net, self._made(self._latents(classes)), x)
+        x = None if x is None else self._seen(x)
+        loss = self.config.loss.generator(self.critic.net, self._seen(self._made(self._latents(classes))), x)
         self.descent.zero_grad(set_to_none=True)
         weights = list(self.net.parameters())
         loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
@@ -149,6 +152,7 @@ class Trainer:
             len(x), self.config.generator.latent, generator=self._unseen, device=x.device, dtype=x.dtype
         )
         x, y = joint(x, classes, self.form), self._made(latent(z, classes, self.form))
+        x, y = (self.augment(points, self._unseen, self._progress) for points in (x, y))
         return self.reading(float(self.config.loss.objective(self.critic.net, x, y)))
 
     def reading(self, raw: float) -> float:
@@ -182,7 +186,9 @@ class Trainer:
             optimizer.load_state_dict(saved)
         for source, saved in zip((self._real, self._held), state["feeds"], strict=True):
             source.restore(saved)
-        for rng, saved in zip(self._rngs, state["rngs"], strict=True):
+        for rng, saved in zip(
+            self._rngs, state["rngs"], strict=False
+        ):  # once there was none for augmentation
             rng.set_state(saved)
 
     @property
@@ -191,7 +197,16 @@ class Trainer:
 
     @property
     def _rngs(self) -> tuple[torch.Generator, ...]:
-        return self._noise, self._penalty, self._unseen
+        return self._noise, self._penalty, self._unseen, self._moves
+
+    @property
+    def _progress(self) -> float:
+        """Share of the run that is done."""
+        return self.step / self.config.steps
+
+    def _seen(self, points: Tensor) -> Tensor:
+        """A share of a batch as the critic sees it in training: augmented."""
+        return self.augment(points, self._moves, self._progress, self.ranks)
 
     def _taken(self) -> tuple[Tensor, Tensor | None]:
         """Take a real batch: this process's share as the critic sees it, and its classes."""

@@ -23,11 +23,16 @@ EXAMPLES = "\n\n".join(
         "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
         "  wdist gan train --resume runs/seven",
         "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
+        "  wdist gan train --data mnist --loss gan --stabiliser minibatch-discrimination --out runs/standard",
         "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
         EXIT_CODES,
     ]
 )
 
+STABILISERS = (
+    "For a standard GAN: feature-matching, minibatch-discrimination, historical-averaging, label-smoothing, "
+    "virtual-batch-norm, instance-noise; repeatable."
+)
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
@@ -58,6 +63,10 @@ def train(
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
     channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
+    augment: Annotated[
+        list[str] | None, _option("Of real and generated images alike: flip, shift, colour; repeatable.", DATA)
+    ] = None,
+    stabiliser: Annotated[list[str] | None, _option(STABILISERS, STEPS)] = None,
     steps: Annotated[int | None, _option("Steps of the generator.", STEPS)] = None,
     batch: Annotated[int | None, _option("Points of each side a step.", STEPS)] = None,
     n_critic: Annotated[int | None, _option("Critic steps for one of the generator.", STEPS)] = None,
@@ -86,7 +95,7 @@ def train(
     with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
-            from wdist.cli.gan.asked import begun_config, changed, evaluation, numbers
+            from wdist.cli.gan.asked import augmentations, begun_config, changed, evaluation, numbers
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
             from wdist.gan.recipes import rebuilt
@@ -99,18 +108,18 @@ def train(
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
-            "evaluate": evaluation(evaluate_every, stop),
+            "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
             if resume is not None:
                 folder = RunFolder(resume)
-                config = changed(rebuilt(folder.read_config()["config"]), nets, changes)
+                config = changed(rebuilt(folder.read_config()["config"]), nets, changes, stabiliser or ())
                 run = runs.resume(folder, config, pace, ranks=ranks)
             else:
                 wanted = tuple(classes.split(",")) if classes else ()
                 source = Data(str(data), wanted, labels, size, on_bad, held_out)
-                config = begun_config(loss or "wgan-gp", source, published, nets, changes)
+                config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
                 if dry_run:
                     describe(Trainer(config, seed))
                     return
