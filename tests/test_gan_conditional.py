@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import wdist
@@ -10,6 +11,7 @@ from wdist import gan
 from wdist.errors import InputError
 from wdist.gan.conditional import Joint, class_shares, joint, latent, reach
 from wdist.gan.data import Form, Rows
+from wdist.gan.pictures import sheet
 from wdist.gan.sets import Parts
 
 MIDDLES = torch.tensor([[3.0, 0.0], [-3.0, 1.0], [0.0, -4.0]])
@@ -160,12 +162,11 @@ class TestTraining:
         list(trainer.steps(80))
         dark, bright = (float(trainer.generator.draw(16, generator(), c).mean()) for c in ("dark", "bright"))
         assert bright > dark + 0.2
-        gan.pictures.sheet(trainer.generator, tmp_path / "sheet.png", n=4)
-        from PIL import Image
-
-        sheet = np.asarray(Image.open(tmp_path / "sheet.png")).astype(float)
-        half = len(sheet) // 2
-        assert sheet[half:].mean() > sheet[:half].mean() + 40
+        sheet(trainer.generator, tmp_path / "sheet.png", n=4)
+        with Image.open(tmp_path / "sheet.png") as drawn:
+            levels = np.asarray(drawn).astype(float)
+        half = len(levels) // 2
+        assert levels[half:].mean() > levels[:half].mean() + 40
 
     def test_the_doctor_finds_it_sound(self):
         faults = {finding.check for finding in gan.doctor_of(config()).faults}

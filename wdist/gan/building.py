@@ -22,7 +22,9 @@ from wdist.gan.config import TrainConfig
 from wdist.gan.critics import ImageCritic
 from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
 from wdist.gan.layers import batch_normed
+from wdist.gan.losses import Loss
 from wdist.gan.minibatch import MinibatchDiscrimination
+from wdist.gan.precision import Coarse
 from wdist.gan.sets import Parts, opened
 from wdist.gan.stabilisers import whole_batches
 from wdist.ranks import Ranks
@@ -54,6 +56,7 @@ class Built:
         net: The generator.
         critic: The critic with its step.
         descent: The generator's optimiser.
+        loss: The game as it is trained, in bfloat16 perhaps.
     """
 
     parts: Parts
@@ -70,6 +73,7 @@ class Built:
     net: nn.Module
     critic: CriticStep
     descent: Optimizer
+    loss: Loss
 
 
 def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
@@ -81,6 +85,10 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     if config.batch % ranks.size:
         raise InputError(
             f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
+        )
+    if config.accumulate > config.batch // ranks.size:
+        raise InputError(
+            f"accumulate is {config.accumulate} for {config.batch // ranks.size} points a process; pass at most that"
         )
     parts, dtype = opened(config.data), config.torch_dtype
     scale = scale_of(parts.train).to(config.device, dtype)
@@ -96,19 +104,16 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     _check_form(config, net, form)
     shown = _shown(config, parts.train, scale, form, net, weights)
     critic = config.constraint.prepare(_critic(config.critic, form, shown, weights).to(config.device))
-    if ranks.size > 1 and (batch_normed(net) or batch_normed(critic)):
-        raise InputError("batch normalisation sees one process's share of a batch alone; pass norm='none'")
-    if ranks.size > 1 and (reason := whole_batches(config.critic, config.loss)):
-        raise InputError(
-            f"{reason}, and several processes have shares; train in one process, or leave it out"
-        )
+    _check_parts(config, ranks, net, critic)
     rule = config.critic_optimizer
     ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
-    step = CriticStep(critic, config.constraint, ascent, ranks, config.loss.objective)
+    loss = Coarse(config.loss) if config.autocast else config.loss
+    step = CriticStep(critic, config.constraint, ascent, ranks, loss.objective)
     descent = config.generator_optimizer.build(net.parameters())
     moves, augment = rng.spawn().torch(config.device), Augmenter(config.augment, form)
     return Built(
         parts, form, (names, shares), scale, real, held, noise, penalty, unseen, moves, augment, net, step, descent,
+        loss,
     )  # fmt: skip
 
 
@@ -132,6 +137,19 @@ def _shown(
         y = net(latent(z, classes, form).to(config.device))
     x = scale.standard(x.to(y)).to(rng.device)
     return joint(x, classes, form), joint(y.to(rng.device), classes, form)
+
+
+def _check_parts(config: TrainConfig, ranks: Ranks, net: nn.Module, critic: nn.Module) -> None:
+    """Refuse what needs a whole batch at once where that goes through the nets in parts."""
+    parts = [f"{ranks.size} processes have shares"] * (ranks.size > 1)
+    parts += [f"accumulate={config.accumulate} has pieces"] * (config.accumulate > 1)
+    if not parts:
+        return
+    where = " and ".join(parts)
+    if batch_normed(net) or batch_normed(critic):
+        raise InputError(f"batch normalisation goes by the whole batch, and {where}; pass norm='none'")
+    if reason := whole_batches(config.critic, config.loss):
+        raise InputError(f"{reason}, and {where}; train in one process on whole batches, or leave it out")
 
 
 def _check_form(config: TrainConfig, net: nn.Module, form: Form) -> None:

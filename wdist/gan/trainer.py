@@ -75,7 +75,7 @@ class Trainer:
         self.config, self.hooks, self.ranks = config, tuple(hooks), ranks
         self.step, self.seconds, self.stopped = 0, 0.0, ""
         self.parts, self.form, self.scale = made.parts, made.form, made.scale
-        self.net, self.critic, self.descent = made.net, made.critic, made.descent
+        self.net, self.critic, self.descent, self._loss = made.net, made.critic, made.descent, made.loss
         self._made: nn.Module = Joint(self.net, self.form) if self.form.classes else self.net
         self._classes = made.classes
         self._real, self._held = made.real, made.held
@@ -125,19 +125,27 @@ class Trainer:
         """
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth)
+        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth, self.config.accumulate)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
-        x, classes = self._taken() if self.config.loss.needs_real or self.form.classes else (None, None)
-        x = None if x is None else self._seen(x)
-        loss = self.config.loss.generator(self.critic.net, self._seen(self._made(self._latents(classes))), x)
+        config, beside = self.config, self.config.loss.needs_real
+        x, classes = self._taken() if beside or self.form.classes else (None, None)
+        x = self._seen(x) if beside and x is not None else None
+        z = self._latents(classes)
+        moves = self.augment.draw(len(z), self._moves, z, self.ranks)
+        weights, value = list(self.net.parameters()), z.new_zeros(())
         self.descent.zero_grad(set_to_none=True)
-        weights = list(self.net.parameters())
-        loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+        size = math.ceil(len(z) / config.accumulate)
+        for rows in (slice(first, first + size) for first in range(0, len(z), size)):
+            y = self.augment.move(self._made(z[rows]), [numbers[rows] for numbers in moves], self._progress)
+            loss = self._loss.generator(self.critic.net, y, None if x is None else x[rows])
+            loss = len(y) / len(z) * loss
+            loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+            value += loss.detach()
         self.ranks.average(weights)
         self.descent.step()
-        return loss.detach()
+        return value
 
     def probe(self) -> tuple[Tensor, nn.Module, Tensor]:
         """A batch as the critic sees it, what makes another of latents, and those: for a doctor; both feeds move on."""
@@ -226,12 +234,17 @@ class Trainer:
     def _rounds(self, n: int) -> Iterator[tuple[Tensor, Tensor]]:
         """`n` pairs of a real batch and a generated one of the same classes, detached, as the generator does not move.
 
-        They are made at once if that is the same; under batch normalisation it is not.
+        They are made at once if that is the same, which under batch normalisation it is not, and there is the memory.
         """
         real = [self._taken() for _ in range(n)]
         latents = [self._latents(classes) for _, classes in real]
-        alone = batch_normed(self.net)
-        made = [self._made(z) for z in latents] if alone else self._made(torch.cat(latents)).chunk(n)
+        pieces = self.config.accumulate
+        if pieces > 1:
+            made = [torch.cat([self._made(part) for part in z.chunk(pieces)]) for z in latents]
+        elif batch_normed(self.net):
+            made = [self._made(z) for z in latents]
+        else:
+            made = list(self._made(torch.cat(latents)).chunk(n))
         return zip([x for x, _ in real], made, strict=True)
 
     def _agreed(self, figures: list[float]) -> list[float]:

@@ -74,6 +74,12 @@ def train(
     lr: Annotated[float | None, _option("Learning rate of both.", STEPS)] = None,
     schedule: Annotated[str | None, _option("constant, linear, cosine.", STEPS)] = None,
     ema: Annotated[float | None, _option("Weight of the past in the averaged generator.", STEPS)] = None,
+    accumulate: Annotated[
+        int | None, _option("Pieces in which a batch goes through the nets, for want of memory.", STEPS)
+    ] = None,
+    autocast: Annotated[
+        bool | None, _option("The critic's values in bfloat16, its penalty in float32.", STEPS, flag="--autocast")
+    ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
     device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
     seed: Annotated[int, _option("The same seed gives the same run.", STEPS)] = 0,
@@ -108,6 +114,7 @@ def train(
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "accumulate": accumulate, "autocast": autocast,
             "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
