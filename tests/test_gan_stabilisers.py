@@ -352,8 +352,8 @@ class TestByName:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("feature-matching", "goes by means over the whole batch, and several processes have shares"),
-            ("minibatch-discrimination", "sees each point beside the whole batch, and several processes"),
+            ("feature-matching", "goes by means over the whole batch, and 2 processes have shares"),
+            ("minibatch-discrimination", "sees each point beside the whole batch, and 2 processes"),
         ],
     )
     def test_what_needs_whole_batches_is_refused_in_shares(self, name, text):

@@ -58,7 +58,7 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
         draw = _function_draw(x.draw, f"{name}.draw")
     else:
         draw = _function_draw(x, name)
-    dim, shape = getattr(x, "dim", None), ()
+    dim, shape = getattr(x, "dim", None), tuple[int, ...]()
     if isinstance(draw, _LoaderDraw):
         dim, shape = draw.peek().shape[1], draw.shape
     elif dim is None:

@@ -193,6 +193,10 @@ AUGMENTATIONS: dict[str, Augmentation] = {"flip": Flip(), "shift": Shift(), "col
 """Augmentations of images by name."""
 
 
+Drawn = list[Tensor]
+"""What a batch is moved by."""
+
+
 @dataclass(frozen=True)
 class Augmenter:
     """Augmentations in turn; with none it hands the points back and draws nothing.
@@ -210,17 +214,25 @@ class Augmenter:
             recipe.check(self.form)
 
     def __call__(self, x: Tensor, rng: torch.Generator, progress: float, ranks: Ranks = ALONE) -> Tensor:
-        """Augment points; columns behind a point's own, as of its class, stay.
+        """Draw numbers and move points (n, d + classes) by them; see `draw` and `move`."""
+        return self.move(x, self.draw(len(x), rng, x, ranks), progress)
+
+    def draw(self, n: int, rng: torch.Generator, like: Tensor, ranks: Ranks = ALONE) -> Drawn:
+        """Random numbers for a share of n points of a batch, one tensor (n, ...) a recipe.
 
         Args:
-            x: Points (n, d + classes), of a batch of which each of the `ranks` has a share.
+            n: Points in the share.
             rng: Where the numbers come from, in every process those for the whole batch.
-            progress: Share of the run that is done.
+            like: What has their dtype and device.
             ranks: The processes that train together.
         """
-        for recipe in self.recipes:
-            drawn = ranks.share(recipe.draw(len(x) * ranks.size, self.form, rng, x))
-            points, behind = x[:, : self.form.dim], x[:, self.form.dim :]
-            moved = recipe.move(points, drawn, self.form, progress)
-            x = torch.cat([moved, behind], dim=1) if behind.shape[1] else moved
-        return x
+        return [ranks.share(recipe.draw(n * ranks.size, self.form, rng, like)) for recipe in self.recipes]
+
+    def move(self, x: Tensor, drawn: Drawn, progress: float) -> Tensor:
+        """Augment points (n, d + classes) after a share `progress` of the run; what is behind a point's own stays."""
+        if not self.recipes:
+            return x
+        points, behind = x[:, : self.form.dim], x[:, self.form.dim :]
+        for recipe, numbers in zip(self.recipes, drawn, strict=True):
+            points = recipe.move(points, numbers, self.form, progress)
+        return torch.cat([points, behind], dim=1) if behind.shape[1] else points

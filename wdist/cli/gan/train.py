@@ -36,8 +36,8 @@ STABILISERS = (
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
-def _option(text: str, panel: str, **more: Any) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, **more)
+def _option(text: str, panel: str, flag: str = "", **more: Any) -> Any:
+    return typer.Option(*([flag] if flag else []), help=text, rich_help_panel=panel, **more)
 
 
 def train(
@@ -46,6 +46,9 @@ def train(
     ] = None,
     classes: Annotated[str | None, _option("Only these labels: 7, or 3,5,7.", DATA)] = None,
     labels: Annotated[str | None, _option("File of the labels, one a row.", DATA, metavar="FILE")] = None,
+    conditional: Annotated[
+        bool | None, _option("Train by class, so that sample --label makes one.", DATA, flag="--conditional")
+    ] = None,
     size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
     on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
     held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
@@ -71,6 +74,12 @@ def train(
     lr: Annotated[float | None, _option("Learning rate of both.", STEPS)] = None,
     schedule: Annotated[str | None, _option("constant, linear, cosine.", STEPS)] = None,
     ema: Annotated[float | None, _option("Weight of the past in the averaged generator.", STEPS)] = None,
+    accumulate: Annotated[
+        int | None, _option("Pieces in which a batch goes through the nets, for want of memory.", STEPS)
+    ] = None,
+    autocast: Annotated[
+        bool | None, _option("The critic's values in bfloat16, its penalty in float32.", STEPS, flag="--autocast")
+    ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
     device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
     seed: Annotated[int, _option("The same seed gives the same run.", STEPS)] = 0,
@@ -104,7 +113,8 @@ def train(
         }  # fmt: skip
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
-            "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "accumulate": accumulate, "autocast": autocast,
             "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
