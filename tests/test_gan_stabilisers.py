@@ -312,6 +312,20 @@ class TestByName:
         reports = list(gan.Trainer(config).steps(3))
         assert all(math.isfinite(report.critic) for report in reports)
 
+    def test_they_go_with_classes_images_and_half_precision(self):
+        config = gan.stabilised(
+            gan.preset(
+                "gan", gan.Data("mnist", classes=(1, 7)), conditional=True, autocast=True, batch=8,
+                generator=gan.DCGANGenerator(2, 4), critic=gan.DCGANCritic(2),
+                augment=tuple(gan.AUGMENTATIONS.values()),
+            ),
+            *gan.STABILISERS,
+        )  # fmt: skip
+        trainer = gan.Trainer(config)
+        assert trainer.net.reference.shape == (REFERENCE, 6)
+        reports = list(trainer.steps(2))
+        assert all(math.isfinite(report.critic) and report.generator_gradient > 0 for report in reports)
+
     def test_strengths_of_ones_own_stay(self):
         config = tiny(loss="gan")
         own = dataclasses.replace(

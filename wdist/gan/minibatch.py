@@ -96,7 +96,7 @@ def features(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     with _listening(net) as heard:
         values = net(x)
-    return values, heard[-1].flatten(1)
+    return values, heard[-1].flatten(1).to(x.dtype)  # which autocast may have made coarser
 
 
 @contextmanager
