@@ -37,6 +37,9 @@ Quick = Annotated[
     bool, typer.Option("--quick", help="A tenth of the size, one seed: a trial of the machinery.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a table that was interrupted.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which.")
+]
 RULES = ROOT / "wdist" / "data" / "crossovers.json"
 QUICK_PACE = Pace(repeats=3, budget=5)
 
@@ -58,10 +61,7 @@ def exact(
     ),
     quick: Quick = False,
     resume: Resume = False,
-    keep: Annotated[
-        bool,
-        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
-    ] = False,
+    keep: Keep = False,
 ) -> None:
     """Measure the tables of exact, sliced and Sinkhorn distances, one file a group."""
     if unknown := set(only or ()) - set(GROUPS):
@@ -85,9 +85,9 @@ def scaling(quick: Quick = False, resume: Resume = False) -> None:
 
 
 @app.command()
-def crossovers(quick: Quick = False, resume: Resume = False) -> None:
+def crossovers(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
     """Measure which engine is fastest where; writes wdist/data/crossovers.json."""
-    table = begun(folder(quick) / "crossovers.json", resume=resume)
+    table = begun(folder(quick) / "crossovers.json", resume=resume, keep=keep)
     fill(table, crossovers_.rows(table, quick), Pace(3, 2))
     write_whole(QUICK / "rules.json" if quick else RULES, crossovers_.written(table))
 
@@ -180,10 +180,7 @@ def kappa(
 def clipping(
     quick: Quick = False,
     resume: Resume = False,
-    keep: Annotated[
-        bool,
-        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
-    ] = False,
+    keep: Keep = False,
 ) -> None:
     """Measure ways of clipping by how far kappa carries over to a family that was left out."""
     table = begun(folder(quick) / "clipping.json", resume=resume, keep=keep)
