@@ -13,7 +13,7 @@ from wdist import Bound, Population, Target
 from wdist.cli import app
 from wdist.methods.population import _debiased
 from wdist.question import ask
-from wdist.resampling.across import pairing
+from wdist.resampling.across import copies_note, pairing
 from wdist.resampling.box import Box
 from wdist.resampling.premises import copies, log_excesses, tail_index
 from wdist.resampling.two_folds import student_lower, two_fold_readings
@@ -271,9 +271,24 @@ class TestPremises:
     def test_copies(self):
         rows = np.arange(40.0).reshape(20, 2)
         assert copies(rows, rows + 100) == ""
-        assert copies(rows, rows[:5]).startswith("5 of 25 rows repeat another row.")
+        assert copies(rows, rows[:5]).startswith(
+            "5 rows occur in a and in b, and hardly any twice in one of them"
+        )
         assert copies(np.r_[rows, rows[:2]], rows + 100).startswith("2 of 42 rows")
         assert copies(np.ones((9, 2)), np.ones((9, 2))) == ""
+        thrice = np.repeat(rows, 3, axis=0)  # most rows repeat another, and no coordinate ties otherwise
+        assert copies(thrice, rows + 100).startswith("40 of 80 rows")
+        assert copies(thrice, thrice + 100).startswith("80 of 120 rows")
+        assert copies(np.repeat(rows[:2], 20, axis=0), np.repeat(rows[2:4], 20, axis=0)) == ""
+
+    def test_ties_of_discrete_laws_are_no_copies(self, rng):
+        for draw in (
+            lambda k: rng.integers(4, size=(k, 2)).astype(float),
+            lambda k: np.c_[rng.poisson(9, k), np.ones(k)],  # a constant feature beside counts
+            lambda k: np.c_[rng.integers(2, size=(k, 5)), rng.poisson(2, k)].astype(float),
+        ):
+            x, y = draw(200), draw(300)
+            assert copies(x, y) == copies_note(x, y) == ""
 
     def test_the_heaviest_coordinate_is_the_norms_tail(self, rng):
         points = rng.standard_normal((40_000, 3))

@@ -389,6 +389,9 @@ class TestWords:
         assert message.startswith(
             "30 rows occur more than once in one sample, and hardly any of them in the other"
         )
+        five_times = rng.permutation(np.repeat(x, 5, axis=0))
+        message = two_sample_test(five_times, rng.standard_normal((50, 3)), permutations=9).message
+        assert message.startswith("30 rows occur more than once in one sample")
         assert (
             two_sample_test(np.round(x), np.round(rng.standard_normal((30, 3))), permutations=9).message == ""
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wdist.resampling.across import pairing
+from wdist.resampling.across import different_rows, pairing, shared_note, untied
 from wdist.resampling.serial import serial_dependence
 
 __all__ = ["copies", "dependence", "heavy_tails", "log_excesses", "tail_index"]
@@ -90,13 +90,15 @@ def log_excesses(points: Array) -> Array:
 
 
 def copies(x: Array, y: Array) -> str:
-    """Say how many rows of x (n, d) and y (m, d) repeat another; "" if none, or so many that the law is discrete."""
-    rows = np.ascontiguousarray(np.concatenate([x, y]))
-    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]  # a row as one key
-    repeated = len(keys) - len(np.unique(keys))
-    if repeated == 0 or 2 * repeated > len(keys):
+    """Say how many rows of x (n, d) and y (m, d) repeat another; "" if none, or as a discrete law has them."""
+    if shared := shared_note(x, y):
+        return shared
+    rows = different_rows(x, y)[0]
+    total = len(x) + len(y)
+    repeated = total - len(rows)
+    if repeated == 0 or (2 * repeated > total and not untied(rows)):
         return ""
     return (
-        f"{repeated} of {len(keys)} rows repeat another row. If they are copies and no ties, critics were judged on "
-        "rows that they were fitted to, and the lower bound is too high: drop them."
+        f"{repeated} of {total} rows repeat another row. If they are copies and no ties, critics were judged on rows "
+        "that they were fitted to, and the lower bound is too high: drop them."
     )
