@@ -17,6 +17,7 @@ __all__ = ["doctor"]
 def doctor(
     data: Annotated[str, typer.Option(help="What would be trained on, as for train.")] = "mnist",
     loss: Annotated[str, typer.Option(help="Which game, as for train.")] = "wgan-gp",
+    conditional: Annotated[bool, typer.Option("--conditional", help="By class, as for train.")] = False,
     published: Annotated[bool, typer.Option(help="Rates and rules as the paper has them.")] = False,
     generator: Annotated[str | None, typer.Option(help="mlp, dcgan, residual.")] = None,
     critic: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, patches.")] = None,
@@ -44,7 +45,7 @@ def doctor(
             "latent": latent,
         }  # fmt: skip
         with progress("probing"):
-            changes = {"batch": batch, "augment": augmentations(augment)}
+            changes = {"batch": batch, "augment": augmentations(augment), "conditional": conditional}
             config = begun_config(loss, Data(data), published, nets, changes, stabiliser or ())
             found = doctor_of(config, seed, compiler)
         if as_json:
