@@ -360,6 +360,7 @@ class TestCommandLine:
             "widths": [7, 9],
             "latent": 5,
             "activation": "relu",
+            "norm": "none",
         }
         assert config["critic_optimizer"] == config["generator_optimizer"] == {"kind": "RMSprop", "lr": 0.003}
 

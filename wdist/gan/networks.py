@@ -81,8 +81,9 @@ class MLPGenerator(GeneratorNet):
             layers += [linear(fan_in, fan_out, rng, dtype)]
             layers += [] if self.norm == "none" else [FLAT_NORMS[self.norm](fan_out)]
             layers += [ACTIVATIONS[self.activation]()]
-        last = [linear(self.widths[-1], form.dim, rng, dtype), nn.Tanh() if form.bounded else nn.Identity()]
-        net = nn.Sequential(*layers, *last).to(dtype)
+        layers += [linear(self.widths[-1], form.dim, rng, dtype)]
+        layers += [nn.Tanh()] if form.bounded else []
+        net = nn.Sequential(*layers).to(dtype)
         return referenced(net, self.latent, form.classes, rng, dtype)
 
 
