@@ -372,7 +372,7 @@ class TestCommandLine:
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
             ("train --data ring --units a", "--units is 'a'; pass whole numbers, such as 100,100"),
-            ("train --data ring --generator dcgan", "and a point has shape (2,); use MLPGenerator"),
+            ("train --data ring --generator dcgan", "and a point has shape (2,); use gan.MLPGenerator"),
             ("train --data mnist --classes 11", "there is no class 11"),
             (
                 "train --data ring --loss wgan-orthonormal --lr 1",
