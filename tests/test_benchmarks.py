@@ -471,6 +471,13 @@ class TestCrossovers:
         rows[1]["sides"][1]["cpu"] = None  # not right there
         assert [rule["from"] for rule in crossovers.rules(rows)] == [800, 0]
 
+    def test_one_that_falls_behind_somewhere_is_left_where_it_does(self):
+        """On average the faster one at both ends, but from twice as fast to twice as slow as POT on one family."""
+        rows = self.grid({200: {"pot": 1.0, "lapx": 0.1}, 800: {"pot": 4.0, "lapx": 0.4}})
+        rows[0]["sides"][1]["cpu"], rows[2]["sides"][1]["cpu"] = [0.5], [8.0]
+        found = crossovers.rules(rows)
+        assert [(rule["from"], rule["engines"][0]) for rule in found] == [(400, "pot"), (0, "lapx")]
+
     def test_clouds_that_lie_apart_have_rules_of_their_own(self):
         rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}})
         rows[1]["instance"]["family"] = "separated"
