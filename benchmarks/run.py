@@ -20,6 +20,7 @@ from benchmarks import clipping as clipping_
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
+from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
@@ -196,6 +197,26 @@ def gan(quick: Quick = False, turns: Annotated[int, typer.Option(help="Of each s
     for kind, times in found["times as fast"].items():
         typer.echo(f"{kind}: {times:.2f} times the generator steps a second, on {found['threads']} threads")
     typer.echo(f"gradients differ by {found['gradient difference']:.1e} of the largest")
+
+
+@app.command()
+def games(
+    digits: Annotated[
+        list[str] | None, typer.Option(help=f"A set of digits: {', '.join(games_.CLASSES)}; repeatable.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A game of benchmarks/games.py; repeatable.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(games_.SEEDS))] = len(
+        games_.SEEDS
+    ),
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure WGANs and standard GANs on one, two and ten classes of digits, at an equal number of updates."""
+    table = begun(folder(quick) / "games.json", resume=resume)
+    chosen = digits or list(games_.CLASSES), only or list(games_.GAMES)
+    games_.measure(
+        table, *chosen, games_.SEEDS[: 1 if quick else seeds], 60 if quick else games_.UPDATES, typer.echo
+    )
 
 
 def folder(quick: bool) -> Path:
