@@ -87,3 +87,16 @@ def test_over_its_own_slope_kappa_moves_less():
     )
     assert more[0] > 1.4 * few[0]  # raw
     assert few[1] == pytest.approx(more[1], rel=0.1)
+
+
+@pytest.mark.slow
+def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
+    script = example("mode_collapse")
+    games = ("WGAN, penalty", "GAN", "+ minibatch discrimination")
+    wide, narrow, discriminating = (
+        script.looks(game, 100, 2)[-1] for game in games
+    )  # diversity, W1, missing
+    assert narrow[0] < 0.15
+    assert min(wide[0], discriminating[0]) > 2 * narrow[0]
+    assert narrow[2] >= 8
+    assert wide[1] < narrow[1] - 0.5

@@ -78,6 +78,10 @@ LEVELS = Scale(0.5, 0.5)
 """Images: levels in [0, 1] to [−1, 1]."""
 
 
+Batch = tuple[Tensor, "Tensor | None"]
+"""Points (n, d) and their classes (n,), or None."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A finite set of real points; a Source that draws them with replacement.
@@ -126,7 +130,12 @@ class Rows:
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` rows with replacement, shape (n, dim), in the data's unit."""
-        return self.points(torch.randint(len(self), (n,), generator=rng, device=rng.device).cpu())
+        return self.labelled(n, rng)[0]
+
+    def labelled(self, n: int, rng: torch.Generator) -> Batch:
+        """Draw `n` rows so, and the class of each, (n,), where they have some."""
+        index = torch.randint(len(self), (n,), generator=rng, device=rng.device).cpu()
+        return self.points(index), None if self.labels is None else self.labels[index]
 
     def part(self, index: Tensor) -> Rows:
         """The rows with these numbers, as a set of their own."""
@@ -149,10 +158,6 @@ def scale_of(data: Rows | Source) -> Scale:
     look = data.points(torch.randperm(len(data), generator=rng)[:LOOK]) if isinstance(data, Rows) else None
     seen = Scaling.of(*[data.draw(LOOK, rng) if look is None else look] * 2)
     return Scale(seen.shift, seen.scale)
-
-
-Batch = tuple[Tensor, "Tensor | None"]
-"""Points (n, d) in standard units, and their classes (n,) or None."""
 
 
 class Feed(ABC):
