@@ -113,17 +113,20 @@ class Shift(_OfImages):
 
     def moved(self, images: Tensor, u: Tensor) -> Tensor:
         """Take each pixel from where it was: out[i] = in[i − k], k uniform on the whole numbers −K … K."""
-        for axis in (1, 2):
-            side = images.shape[axis]
-            most = int(self.most * side + 0.5)
-            k = (u[:, axis - 1] * (2 * most + 1)).long() - most  # (n,)
-            origin = torch.arange(side, device=k.device) - k[:, None]  # (n, side)
-            shape = [len(k), 1, 1, 1]
-            shape[axis] = side
-            taken = origin.clamp(0, side - 1).reshape(shape).expand_as(images)
-            inside = ((origin >= 0) & (origin < side)).reshape(shape)
-            images = torch.where(inside, images.gather(axis, taken), self.fill)
-        return images
+        n, height, width, channels = images.shape
+        (rows, high), (columns, wide) = self._origins(height, u[:, 0]), self._origins(width, u[:, 1])
+        first = height * width * torch.arange(n, device=u.device)[:, None, None]
+        pixels = first + width * rows[:, :, None] + columns[:, None, :]  # (n, H, W), of n·H·W in all
+        taken = images.reshape(-1, channels).index_select(0, pixels.flatten()).reshape(images.shape)
+        inside = (high[:, :, None] & wide[:, None, :])[..., None]
+        return torch.where(inside, taken, self.fill)
+
+    def _origins(self, side: int, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Where each place of a side comes from, (n, side), and whether that is in the image."""
+        most = int(self.most * side + 0.5)
+        k = (u * (2 * most + 1)).long() - most  # (n,)
+        origin = torch.arange(side, device=u.device) - k[:, None]
+        return origin.clamp(0, side - 1), (origin >= 0) & (origin < side)
 
 
 @final
