@@ -84,7 +84,7 @@ def estimate(
 
     Warns:
         WdistWarning: if the solver stopped short (the estimate then has `converged=False`), or else if `floor` was
-            asked for and the value is below 1.2 floors; if rows depend on those before them, so that the floor is too low.
+            asked for and the value is below 1.2 floors, or rows depend on those before them, so that it is too low.
 
     Example:
         >>> import wdist
