@@ -5,8 +5,10 @@ from wdist.gan.config import PRESETS, GANConfig, TrainConfig, WGANConfig, preset
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.evaluator import Evaluator
 from wdist.gan.generator import Generator, load
+from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wasserstein
+from wdist.gan.molecules import MoleculeScore
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
 from wdist.gan.patient import Finding
@@ -30,10 +32,14 @@ __all__ = [
     "GANConfig",
     "Generator",
     "GeneratorNet",
+    "GraphCritic",
+    "GraphGenerator",
+    "GraphLayout",
     "Hook",
     "Loss",
     "MLPGenerator",
     "Minimax",
+    "MoleculeScore",
     "NonSaturating",
     "OptimizerRule",
     "RMSprop",

@@ -14,6 +14,7 @@ from wdist.critic.constraints import Clip, GradientPenalty
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
 from wdist.gan.data import Form, Rows
+from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
 from wdist.gan.networks import GENERATORS
@@ -25,6 +26,7 @@ __all__ = ["described", "rebuilt"]
 
 RECIPES: tuple[Any, ...] = (
     *(Adam, Clip, Cones, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(GraphCritic, GraphGenerator, GraphLayout),
     *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values()),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
