@@ -148,7 +148,7 @@ class TestTraining:
             return len(found), len({row.tobytes() for row in found})
 
         assert right()[0] < 5
-        for _ in trainer.steps(200):
+        for _ in trainer.steps(100):
             pass
         many, distinct = right()
         assert many > 250
@@ -230,7 +230,9 @@ class TestMolecules:
 
     def test_without_rdkit_it_says_what_to_install(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "rdkit", None)
-        with pytest.raises(wdist.InputError, match=r"judged by RDKit .*pip install 'wdist\[molecules\]'"):
+        with pytest.raises(
+            wdist.InputError, match=r"judged and drawn by RDKit .*pip install 'wdist\[molecules\]'"
+        ):
             molecules.smiles(*molecule("O"))
 
     @pytest.mark.parametrize(

@@ -6,22 +6,27 @@ that any learning has to beat: every node and bond drawn for itself, as often as
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from wdist.datasets import Graphs
 from wdist.errors import InputError
 from wdist.options import check_whole
 from wdist.rng import Seed, as_rng
 
-__all__ = ["MoleculeScore", "by_marginals", "score", "smiles"]
+__all__ = ["MoleculeScore", "by_marginals", "picture", "score", "smiles"]
 
 Array = np.ndarray[Any, Any]
 ELEMENTS = ("", "C", "N", "O", "F")
 BONDS = ("", "SINGLE", "DOUBLE", "TRIPLE")
+CELL = (230, 190)
+"""Pixels of one drawn structure."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,7 @@ def smiles(nodes: Any, adj: Any) -> list[str | None]:
                 f"{name} has codes {codes.min()} to {codes.max()}; pass 0 to {len(known) - 1} (none, "
                 f"{', '.join(known[1:])})"
             )
-    try:
-        from rdkit import rdBase
-    except ImportError as error:
-        raise InputError(
-            f"molecules are judged by RDKit ({error}); pip install 'wdist[molecules]'"
-        ) from error
-    with rdBase.BlockLogs():
+    with _rdkit():
         return [_written(*graph) for graph in zip(nodes.tolist(), adj.tolist(), strict=True)]
 
 
@@ -125,6 +124,33 @@ def by_marginals(molecules: Graphs, n: int, seed: Seed = 0) -> tuple[Array, Arra
     return nodes[each, np.arange(nodes.shape[1])], drawn + drawn.transpose(0, 2, 1)
 
 
+def picture(lines: Sequence[str], across: int = 6) -> Array:
+    """Draw structures in a grid, `across` a row: RGB levels (height, width, 3), uint8.
+
+    Args:
+        lines: SMILES, each of a molecule.
+        across: How many stand side by side.
+
+    Raises:
+        InputError: if RDKit is not installed, or a line is no molecule.
+    """
+    check_whole("across", across)
+    with _rdkit():
+        from rdkit import Chem
+        from rdkit.Chem.Draw import rdMolDraw2D
+
+        structures = [Chem.MolFromSmiles(line) for line in lines]
+    if not lines or None in structures:
+        fault = f"{lines[structures.index(None)]!r} is no molecule" if lines else "there are none"
+        raise InputError(f"{fault}; pass lines that smiles(...) wrote")
+    width, height = CELL
+    down = -(-len(lines) // across)
+    canvas = rdMolDraw2D.MolDraw2DCairo(width * across, height * down, width, height)
+    canvas.DrawMolecules(structures)
+    canvas.FinishDrawing()
+    return np.asarray(Image.open(io.BytesIO(canvas.GetDrawingText())).convert("RGB"))
+
+
 def _written(nodes: list[int], adj: list[list[int]]) -> str | None:
     """One molecule's SMILES; hydrogens are left to RDKit, which adds what the valences want."""
     from rdkit import Chem
@@ -141,6 +167,17 @@ def _written(nodes: list[int], adj: list[list[int]]) -> str | None:
                 molecule.AddBond(places[i], places[j], getattr(Chem.BondType, BONDS[code]))
     fault = Chem.SanitizeMol(molecule, catchErrors=True)
     return None if fault or not places else Chem.MolToSmiles(molecule)
+
+
+def _rdkit() -> AbstractContextManager[Any]:
+    """RDKit, without its messages on what is no molecule."""
+    try:
+        from rdkit import rdBase
+    except ImportError as error:
+        raise InputError(
+            f"molecules are judged and drawn by RDKit ({error}); pip install 'wdist[molecules]'"
+        ) from error
+    return rdBase.BlockLogs()  # type: ignore[no-any-return]
 
 
 def _share(part: Collection[Any], whole: Collection[Any]) -> float:
