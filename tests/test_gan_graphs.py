@@ -88,6 +88,16 @@ class TestGenerator:
         expected = torch.autograd.grad((weight * logits.softmax(-1)).sum(), logits)[0]
         assert torch.allclose(found, expected, atol=1e-12)
 
+    def test_a_class_changes_the_odds_and_the_noise_decides(self):
+        recipe = GraphGenerator(SMALL, (16,), code=2)
+        net = recipe.build(Form((SMALL.dim,), True, 2), torch.Generator().manual_seed(0), torch.float64)
+        z = torch.randn(500, recipe.latent, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        one, other = (net(torch.cat([z, label.expand(500, 2)], dim=1)) for label in torch.eye(2).double())
+        assert (one != other).any()
+        assert (one == other).float().mean() > 0.5
+        alike = torch.cat([0 * z[:, :2], z[:, 2:], 0 * z[:, :2]], dim=1)  # the same code, other noise
+        assert len(net(alike).unique(dim=0)) > 100
+
     def test_it_makes_graphs_only(self):
         with pytest.raises(wdist.InputError, match="points of 784 coordinates are no graphs of GraphLayout"):
             gan.Trainer(gan.preset("wgan-gp", "mnist", generator=GraphGenerator()))
@@ -234,6 +244,15 @@ class TestMolecules:
             wdist.InputError, match=r"judged and drawn by RDKit .*pip install 'wdist\[molecules\]'"
         ):
             molecules.smiles(*molecule("O"))
+
+    def test_structures_are_drawn_side_by_side(self):
+        pytest.importorskip("rdkit")
+        drawn = molecules.picture(["CCO", "C#N", "O"], across=2)
+        assert drawn.shape == (380, 460, 3)
+        inked = [(drawn[y : y + 190, x : x + 230] < 250).any() for y in (0, 190) for x in (0, 230)]
+        assert inked == [True, True, True, False]
+        with pytest.raises(wdist.InputError, match="'C=F=C' is no molecule; pass some that smiles"):
+            molecules.picture(["CCO", "C=F=C"])
 
     @pytest.mark.parametrize(
         ("nodes", "adj", "message"),

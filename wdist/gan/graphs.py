@@ -66,13 +66,11 @@ class GraphLayout:
 
     def groups(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (n, dim) as groups, of nodes (n, nodes, kinds) and of pairs (n, pairs, bonds)."""
-        of_nodes, of_pairs = rows.split([self.nodes * self.kinds, self.pairs * self.bonds], dim=1)
-        return of_nodes.unflatten(1, (self.nodes, self.kinds)), of_pairs.unflatten(
-            1, (self.pairs, self.bonds)
-        )
+        of_nodes, of_pairs = torch.split(rows, [self.nodes * self.kinds, self.pairs * self.bonds], dim=1)
+        return of_nodes.reshape(-1, self.nodes, self.kinds), of_pairs.reshape(-1, self.pairs, self.bonds)
 
     def encode(self, nodes: Any, adj: Any) -> Array:
-        """Rows of graphs: (n, dim), uint8, 0 and 255, which `gan.Data` and `gan.opened` take for levels.
+        """Rows of graphs: (n, dim), uint8, 0 and 255, which a config's `data` takes for levels.
 
         Args:
             nodes: Codes of the nodes, shape (n, nodes).
@@ -157,28 +155,28 @@ class GraphGenerator(GeneratorNet):
             raise InputError(
                 "graphs are rows of levels 0 and 255, uint8, and these are not; pass GraphLayout.encode(...)"
             )
-        return StraightThrough(self, rng, dtype)
+        return StraightThrough(self, form.classes, rng, dtype)
 
 
 class StraightThrough(nn.Module):
-    """The network of a `GraphGenerator`: (n, latent) -> (n, dim), each −1 or 1."""
+    """The network of a `GraphGenerator`: (n, latent + classes) -> (n, dim), each −1 or 1."""
 
-    def __init__(self, recipe: GraphGenerator, rng: torch.Generator, dtype: torch.dtype) -> None:
+    def __init__(
+        self, recipe: GraphGenerator, classes: int, rng: torch.Generator, dtype: torch.dtype
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         layers: list[nn.Module] = []
-        for sizes in pairwise((recipe.code, *recipe.widths, recipe.layout.dim)):
+        for sizes in pairwise((recipe.code + classes, *recipe.widths, recipe.layout.dim)):
             layers += [linear(*sizes, rng, dtype), nn.ReLU()]
         self.odds = nn.Sequential(*layers[:-1])
 
     def forward(self, z: Tensor) -> Tensor:
         """One of each group."""
         recipe = self.recipe
-        code, noise = z.split([recipe.code, recipe.layout.dim], dim=1)
-        gumbel = -torch.log(
-            -torch.special.log_ndtr(noise)
-        )  # of a standard Gaussian, by its distribution function
-        logits = recipe.gain * self.odds(code) + gumbel
+        code, noise, label = torch.tensor_split(z, (recipe.code, recipe.latent), dim=1)
+        gumbel = -torch.log(-torch.special.log_ndtr(noise))  # a Gaussian by its distribution function
+        logits = recipe.gain * self.odds(torch.cat([code, label], dim=1)) + gumbel
         chosen = [straight_through(group / recipe.temperature) for group in recipe.layout.groups(logits)]
         return 2 * torch.cat([one.flatten(1) for one in chosen], dim=1) - 1
 
@@ -224,6 +222,9 @@ class GraphCritic(Net):
 
 class RelationalCritic(nn.Module):
     """The network of a `GraphCritic`: (n, dim) -> (n,)."""
+
+    ways: Tensor
+    numbers: Tensor
 
     def __init__(self, recipe: GraphCritic, rng: torch.Generator, dtype: torch.dtype) -> None:
         super().__init__()

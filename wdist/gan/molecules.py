@@ -140,9 +140,10 @@ def picture(lines: Sequence[str], across: int = 6) -> Array:
         from rdkit.Chem.Draw import rdMolDraw2D
 
         structures = [Chem.MolFromSmiles(line) for line in lines]
-    if not lines or None in structures:
-        fault = f"{lines[structures.index(None)]!r} is no molecule" if lines else "there are none"
-        raise InputError(f"{fault}; pass lines that smiles(...) wrote")
+    faults = [line for line, structure in zip(lines, structures, strict=True) if structure is None]
+    if faults or not lines:
+        fault = f"{faults[0]!r} is no molecule" if faults else "there is no line"
+        raise InputError(f"{fault}; pass some that smiles(...) wrote")
     width, height = CELL
     down = -(-len(lines) // across)
     canvas = rdMolDraw2D.MolDraw2DCairo(width * across, height * down, width, height)
@@ -177,7 +178,7 @@ def _rdkit() -> AbstractContextManager[Any]:
         raise InputError(
             f"molecules are judged and drawn by RDKit ({error}); pip install 'wdist[molecules]'"
         ) from error
-    return rdBase.BlockLogs()  # type: ignore[no-any-return]
+    return rdBase.BlockLogs()
 
 
 def _share(part: Collection[Any], whole: Collection[Any]) -> float:
