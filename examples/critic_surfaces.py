@@ -69,7 +69,7 @@ def main() -> None:
             ax.scatter(*x[:400].T, s=2, color="#1b2a49", linewidths=0)
             ax.set(aspect="equal", xticks=[], yticks=[], frame_on=False, xlabel=f"{share:.0%} of W1")
             ax.set(title=name if law == "8 Gaussians" else "", ylabel=law if ax is row[0] else "")
-    figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "critic_surfaces.png", dpi=150)
+    figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "critic_surfaces.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def test_over_its_own_slope_kappa_moves_less():
 
 def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
     script = example("critic_surfaces")
-    clipped = script.wdist.Critic(script.wdist.Clip(0.1), script.wdist.MLP((64, 64)), steps=200)
+    clipped = script.wdist.Critic(script.wdist.Clip(0.1), script.wdist.MLP((64, 64)), steps=100)
     certified = script.wdist.Critic(script.wdist.Orthonormal(), script.wdist.Cones(16), steps=60)
     (hill, low, steep), (modes, high, one) = (script.look("8 Gaussians", c) for c in (clipped, certified))
     assert script.peaks(hill, "8 Gaussians") == 0
@@ -103,15 +103,15 @@ def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
 def test_gradients_of_a_deep_clipped_critic_vanish_or_explode_unless_normalised_over_the_batch():
     script = example("vanishing_gradients")
 
-    def factor(name, norm):
-        norms = script.gradients(script.CRITICS[name][0], f"{norm} normalisation", 30)
+    def factor(name, norm, steps=4):
+        norms = script.gradients(script.CRITICS[name][0], f"{norm} normalisation", steps)
         return (norms[0] / norms[-1]) ** (1 / 10)
 
-    assert factor("clipped, c = 0.1", "no") > 4
+    assert factor("clipped, c = 0.1", "no", 30) > 4
     assert factor("clipped, c = 0.01", "no") < 0.2
     assert factor("clipped, c = 0.001", "no") < 0.02
     assert 0.7 < factor("penalty, λ = 10", "no") < 1.5
-    assert factor("clipped, c = 0.01", "layer") < 0.5
+    assert factor("clipped, c = 0.01", "layer", 30) < 0.6
     for name in list(script.CRITICS)[:3]:
         assert 0.7 < factor(name, "batch") < 1.5
 

@@ -248,8 +248,8 @@ class TestMolecules:
     def test_structures_are_drawn_side_by_side(self):
         pytest.importorskip("rdkit")
         drawn = molecules.picture(["CCO", "C#N", "O"], across=2)
-        assert drawn.shape == (380, 460, 3)
-        inked = [(drawn[y : y + 190, x : x + 230] < 250).any() for y in (0, 190) for x in (0, 230)]
+        assert drawn.shape == (260, 340, 3)
+        inked = [(drawn[y : y + 130, x : x + 170] < 250).any() for y in (0, 130) for x in (0, 170)]
         assert inked == [True, True, True, False]
         with pytest.raises(wdist.InputError, match="'C=F=C' is no molecule; pass some that smiles"):
             molecules.picture(["CCO", "C=F=C"])

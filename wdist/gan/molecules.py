@@ -25,7 +25,7 @@ __all__ = ["MoleculeScore", "by_marginals", "picture", "score", "smiles"]
 Array = np.ndarray[Any, Any]
 ELEMENTS = ("", "C", "N", "O", "F")
 BONDS = ("", "SINGLE", "DOUBLE", "TRIPLE")
-CELL = (230, 190)
+CELL = (170, 130)
 """Pixels of one drawn structure."""
 
 
