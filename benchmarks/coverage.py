@@ -71,7 +71,8 @@ CHANGES: dict[str, Callable[[Array, float], Array]] = {
 PROMISES = {
     "interval": "interval for W1 between laws on the line, nominal 95 %: coverage at least 0.92 in every cell, width "
     "at most 1.05 of that of the L1 band",
-    "refusal": "samples refused an interval for tails of infinite variance: 15 % at most wrongly, or wrongly not",
+    "refusal": "pairs of samples refused an interval for tails of infinite variance: 15 % at most wrongly, or wrongly "
+    "not",
     "size": "two-sample test at 5 %: rejections between 3 and 7 % where both laws are one",
     "power": "two-sample test at 5 %: power within 0.05 of the best single statistic's",
     "floor": "mean floor of either sample: within 10 % of the mean W1 between fresh samples of the law",
@@ -200,9 +201,9 @@ def _interval(cell: Cell, repeats: int) -> dict[str, float]:
 
 
 def _refusal(cell: Cell, repeats: int) -> dict[str, float]:
-    samples = (cell.pair(k)[0] for k in range(repeats))
+    pairs = (cell.pair(k) for k in range(repeats))
     return {
-        "refused": sum(heavy_tails(x[:, None], x[:, None]) is not None for x in samples) / repeats,
+        "refused": sum(heavy_tails(x[:, None], y[:, None]) is not None for x, y in pairs) / repeats,
         "to be refused": float(cell.law == "cauchy"),
     }
 

@@ -27,6 +27,7 @@ def run(line):
         ("", "critic"),
         ("--constraint clip:0.1", wdist.Critic(wdist.Clip(0.1))),
         ("--net 8,4:abs", wdist.Critic(net=wdist.MLP((8, 4), "abs"))),
+        ("--budget 2.5", wdist.Critic(budget=2.5)),
         (
             "--constraint gradient_penalty:5 --net 8",
             wdist.Critic(wdist.GradientPenalty(5.0), wdist.MLP((8,))),
@@ -48,6 +49,10 @@ def test_the_call_has_the_critic_that_the_line_spells(line, method, files, monke
 @pytest.mark.parametrize(
     ("line", "text"),
     [
+        ("--budget 3", "--budget is for --method critic; other methods train nothing"),
+        ("--method critic --budget 0", "budget is 0.0; pass seconds above zero, or None"),
+        ("--method critic --device mps", "device='mps' cannot be used"),
+        ("--method critic --time-limit 3", "has no time_limit; pass method=wdist.Critic(budget=3), or"),
         ("--net 8", "--net is for --method critic; other methods train nothing"),
         (
             "--method sliced --constraint clip",

@@ -317,7 +317,7 @@ class TestFailingSources:
             return torch.randn(n, 3 if widens.calls < 3 else 4, generator=rng)
 
         widens.calls = 0
-        with pytest.raises(InputError, match=r"returned shape \(\d+, 4\) on draw 2, asked for \(\d+, 3\)"):
+        with pytest.raises(InputError, match=r"returned shape \(\d+, 4\) on draw 3, asked for \(\d+, 3\)"):
             wdist.estimate(scaling(3).a, widens, method=CONES)
 
     def test_a_loader_begins_again_at_its_end(self):

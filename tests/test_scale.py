@@ -1,5 +1,6 @@
-"""The critic where there is much: maps larger than memory, devices that are full, whatever precision is set."""
+"""The critic where there is much: maps larger than memory, other devices and full ones, whatever precision is set."""
 
+import dataclasses
 import re
 import threading
 import time
@@ -12,6 +13,7 @@ import torch
 import wdist
 from wdist import Cones, Critic, GradientPenalty, InputError, Orthonormal
 from wdist.critic.parts import MOST_REPORT, MOST_VALIDATION, Split
+from wdist.critic.retraction import OrthonormalAdam
 from wdist.critic.step import CriticStep
 from wdist.question import ask
 from wdist.rng import as_rng
@@ -117,6 +119,73 @@ def test_a_device_that_holds_no_point_says_how(monkeypatch):
     )
     with pytest.raises(InputError, match=re.escape(text)):
         wdist.estimate(CASE.a, CASE.b, method=Critic(net=Cones(8, pace=0.1), steps=60, batch=64))
+
+
+ELSEWHERE = [
+    pytest.param(
+        "cuda",
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA here"),
+        ],
+    ),
+    pytest.param(
+        "mps",
+        marks=pytest.mark.skipif(not torch.backends.mps.is_available(), reason="there is no MPS here"),
+    ),
+]
+
+
+@pytest.mark.parametrize("constraint", [Orthonormal(), GradientPenalty(10.0)])
+@pytest.mark.parametrize("device", ["cpu", *ELSEWHERE])
+def test_the_fit_may_be_elsewhere_than_the_points(device, constraint, monkeypatch):
+    """The same numbers are drawn for it; the critic comes back to where the points are."""
+    pinned, pin = [], torch.Tensor.pin_memory
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda x: pinned.append(len(x)) or pin(x))
+    net = Cones(4) if isinstance(constraint, Orthonormal) else wdist.MLP((8, 8))
+    method = Critic(constraint, net, steps=24, batch=32)
+    here = wdist.estimate(CASE.a, CASE.b, method=method)
+    there = wdist.estimate(CASE.a, CASE.b, method=dataclasses.replace(method, device=device))
+    exact = device == "cpu"
+    assert there.value == (here.value if exact else pytest.approx(here.value, rel=1e-3))
+    assert {p.device.type for p in there.detail.potential.net.parameters()} == {"cpu"}
+    assert (len(pinned) > 0) == (device == "cuda")
+
+
+@pytest.mark.skipif(not torch.backends.mps.is_available(), reason="there is no MPS here")
+def test_points_on_mps_are_read_in_float64_on_the_cpu():
+    x = torch.rand(30, 2, generator=torch.Generator().manual_seed(0))
+    assert wdist.estimate(x.to("mps"), (x + 1).to("mps"), p=2).value == wdist.estimate(x, x + 1, p=2).value
+    with pytest.raises(InputError, match=r"the clouds are on mps, which has no float64; pass x\.cpu\(\)"):
+        wdist.functional.sinkhorn_divergence(x.to("mps"), x.to("mps"), epsilon=0.1)
+    metric = wdist.WassersteinMetric().to("mps")
+    metric.update(x.to("mps"), x)
+    assert metric.compute().value == 0
+
+
+def test_a_device_without_float64_is_for_the_fit_alone():
+    with pytest.raises(
+        InputError, match=r"device='mps' cannot be used .*method=wdist.Critic\(device='mps'\)"
+    ):
+        wdist.estimate([[0.0, 0.0]], [[1.0, 1.0]], device="mps")
+    with pytest.raises(InputError, match=r"device='cuda:99' cannot be used"):
+        Critic(device="cuda:99")
+
+
+def test_what_was_kept_on_one_device_goes_on_upon_another():
+    def optimizer(device):
+        matrix, free = (torch.ones(2, n, device=device, requires_grad=True) for n in (2, 1))
+        return OrthonormalAdam([matrix], [free], angle=0.1, lr=0.05), (matrix, free)
+
+    made, parameters = optimizer("cpu")
+    for p in parameters:
+        p.grad = torch.ones_like(p)
+    made.step()
+    elsewhere, _ = optimizer("meta")
+    elsewhere.load_state_dict(made.state_dict())
+    held = [elsewhere.state[name][0] for name in ("momenta", "means", "squares")]
+    assert {state.device.type for state in held} == {"meta"}
+    assert elsewhere.state["steps"] == 1
 
 
 def test_it_multiplies_in_full_precision_and_gives_back_what_was_set():

@@ -200,15 +200,16 @@ class TestBadDraws:
         assert len(calls) == k
 
     def test_a_trial_draw_that_goes_wrong_is_called_so(self):
-        refused("a returned a NoneType on a trial draw of 2 points; return a tensor", lambda n: None)
+        refused("a returned a NoneType on draw 1, a trial of 2 points; return a tensor", lambda n: None)
         refused(
-            "a returned a NaN or infinite value on a trial draw of 2 points", lambda n: np.full((n, 2), NAN)
+            "a returned a NaN or infinite value on draw 1, a trial of 2 points",
+            lambda n: np.full((n, 2), NAN),
         )
 
     def test_coordinates_that_come_and_go(self):
         width = iter([2, 3, 2])
         refused(
-            "a returned shape (2000, 3) on draw 1, asked for (2000, 2)",
+            "a returned shape (2000, 3) on draw 2, asked for (2000, 2)",  # as the function would count
             lambda n: np.zeros((n, next(width))),
             method="discrete",
         )
@@ -352,7 +353,7 @@ class TestEnds:
         text = "a returned a NaN or infinite value on batch 2 of epoch 2, in row 0; mend the source"
         refused(text, DataLoader(Worsening(), batch_size=None), method="discrete")
 
-    @pytest.mark.parametrize(("batches", "call"), [(0, "a trial draw of 2 points"), (1, "draw 1")])
+    @pytest.mark.parametrize(("batches", "call"), [(0, "draw 1, a trial of 2 points"), (1, "draw 2")])
     def test_a_function_of_an_iterator_that_ends(self, batches, call):
         left = iter([PLANE[:2]] * batches)
         refused(

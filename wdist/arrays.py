@@ -16,7 +16,7 @@ from torch import Tensor
 from wdist.errors import InputError
 from wdist.unheard import unheard
 
-__all__ = ["FLOATS", "as_tensor"]
+__all__ = ["FLOATS", "as_tensor", "with_float64"]
 
 FLOATS = (torch.float32, torch.float64)
 WHOLE = (torch.int64, torch.uint64)
@@ -33,7 +33,8 @@ def as_tensor(x: Any, name: str) -> tuple[Tensor, bool]:
     """
     if isinstance(x, Tensor):
         _refuse_tensor(x, name)
-        return (x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)), x.dtype in WHOLE
+        held = with_float64(x.detach())
+        return (held if held.dtype in FLOATS else held.to(torch.float64)), x.dtype in WHOLE
     array = _as_array(x, name)
     whole = array.dtype.kind in "iu" and array.dtype.itemsize == 8
     if array.dtype not in (np.float32, np.float64):  # nor are they equal in the other byte order
@@ -45,6 +46,11 @@ def as_tensor(x: Any, name: str) -> tuple[Tensor, bool]:
         return torch.from_numpy(array), whole
     with unheard(message="The given NumPy array is not writ"):  # a memory map, say, is only ever read here
         return torch.from_numpy(array), whole
+
+
+def with_float64(x: Tensor) -> Tensor:
+    """Bring a tensor to the CPU from a device without float64, in which distances are computed."""
+    return x.cpu() if x.device.type == "mps" else x
 
 
 def _refuse_tensor(x: Tensor, name: str) -> None:

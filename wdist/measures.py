@@ -105,16 +105,19 @@ def as_samples(
     return Samples(points, masses, uniform, native, note, shape)
 
 
-def as_device(device: torch.device | str | None) -> torch.device | None:
-    """Read what a user passes as `device`, or raise an `InputError` if nothing can be computed there."""
+def as_device(device: torch.device | str | None, dtype: torch.dtype = torch.float64) -> torch.device | None:
+    """Read what a user passes as `device`, or raise an `InputError` if nothing can be computed there in `dtype`."""
     if device is None:
         return None
     try:
         chosen = torch.device(device)
-        torch.empty(0, dtype=torch.float64, device=chosen)
+        torch.empty(0, dtype=dtype, device=chosen)
     except (RuntimeError, AssertionError, TypeError) as error:
+        remedy = "pass 'cpu', 'cuda' or None"
+        if str(device).startswith("mps") and dtype == torch.float64:
+            remedy += "; float32 alone is enough for method=wdist.Critic(device='mps')"
         raise InputError(
-            f"device={device!r} cannot be used ({textwrap.shorten(str(error), 120)}); pass 'cpu', 'cuda' or None"
+            f"device={device!r} cannot be used ({textwrap.shorten(str(error), 120)}); {remedy}"
         ) from None
     if chosen.type == "meta":
         raise InputError(

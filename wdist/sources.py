@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from wdist.arrays import FLOATS, as_tensor
+from wdist.arrays import FLOATS, as_tensor, with_float64
 from wdist.errors import InputError
 from wdist.measures import Samples
 from wdist.rng import Rng
@@ -58,26 +58,28 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
         draw = _function_draw(x.draw, f"{name}.draw")
     else:
         draw = _function_draw(x, name)
-    dim = getattr(x, "dim", None)
+    dim, tried = getattr(x, "dim", None), 0
     if isinstance(draw, _LoaderDraw):
         dim = draw.peek().shape[1]
     elif dim is None:
         own = torch.Generator().manual_seed(0)  # so that the call's numbers stay as they were
-        call = f"a trial draw of {TRIAL} points"
-        dim = _rows(_drawn(draw, TRIAL, own, name, call), name, call).shape[1]
+        call = f"draw 1, a trial of {TRIAL} points"
+        dim, tried = _rows(_drawn(draw, TRIAL, own, name, call), name, call).shape[1], 1
     if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
-    return CheckedSource(draw, int(dim), name)
+    return CheckedSource(draw, int(dim), name, tried)
 
 
 TRIAL = 2
 
 
 class CheckedSource:
-    """A Source whose every draw is checked."""
+    """A Source whose every draw is checked; `calls` counts them as the source itself would."""
 
-    def __init__(self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str) -> None:
-        self._draw, self.dim, self.name, self.calls = draw, dim, name, 0
+    def __init__(
+        self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str, calls: int = 0
+    ) -> None:
+        self._draw, self.dim, self.name, self.calls = draw, dim, name, calls
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` points, shape (n, dim), float32 or float64.
@@ -128,7 +130,8 @@ def _rows(x: Any, name: str, call: str) -> Tensor:
         raise InputError(
             f"{name} returned {what} of shape {tuple(x.shape)} on {call}; return a dense real tensor (n, d)"
         )
-    x = x.detach() if x.dtype in FLOATS else x.detach().to(torch.float64)
+    x = with_float64(x.detach())
+    x = x if x.dtype in FLOATS else x.to(torch.float64)
     rows: Tensor = x[:, None] if x.ndim == 1 else x.flatten(1)
     if not bool(torch.isfinite(rows).all()):
         row = int(torch.nonzero(~torch.isfinite(rows))[0, 0])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.api import estimate
+from wdist.arrays import with_float64
 from wdist.costs import Metric
 from wdist.errors import InputError
 from wdist.measures import as_samples
@@ -187,7 +188,7 @@ class WassersteinMetric(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> WassersteinMetric:
         """Follow a module to its device; rows keep their type, whatever the module is cast to."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch does not annotate it
-        device = fn(torch.empty(0)).device
+        device = with_float64(fn(torch.empty(0))).device
         for side in self._sides:
             side.to(device)
         return self

@@ -79,6 +79,10 @@ def estimate(
         Path | None,
         typer.Option(metavar="FILE", help="Keep the critic's fit there, and go on from it if interrupted."),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Fit the critic for so long; it has no --time-limit."),
+    ] = None,
     constraint: ConstraintName = DEFAULT_CONSTRAINT,
     net: NetWidths = None,
     weights_a: WeightsA = None,
@@ -128,10 +132,12 @@ def estimate(
             y = read(b, key_b or key, column_b or column, header)
             mass_a = read_weights(weights_a, weights_column, header)
             mass_b = read_weights(weights_b, weights_column, header)
+        fitted_on, device = (device, None) if method == "critic" and device == "mps" else (None, device)
+        asked = with_options(method, constraint, net, budget, checkpoint, ranks, fitted_on)
         with bar(f"computing W{p:g}") as report:
             answer = wdist.estimate(
-                x, y, p=p, method=with_options(method, constraint, net, checkpoint, ranks), weights_a=mass_a,
-                weights_b=mass_b, normalize_weights=normalize_weights, metric=metric, target=target,
+                x, y, p=p, method=asked, weights_a=mass_a, weights_b=mass_b,
+                normalize_weights=normalize_weights, metric=metric, target=target,
                 confidence=confidence, device=device, time_limit=time_limit, seed=seed, floor=floor, progress=report,
             )  # fmt: skip
         if not ranks.first:

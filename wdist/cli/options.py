@@ -63,7 +63,9 @@ TargetName = Annotated[
     str, typer.Option(help="Between what: these points (sample), or their laws (population).")
 ]
 SeedNumber = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
-Device = Annotated[str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...")]
+Device = Annotated[
+    str | None, typer.Option(help="Where to compute: cpu, cuda, cuda:1, ...; mps for a critic's fit.")
+]
 Permutations = Annotated[int, typer.Option(help="Random relabellings of the rows.")]
 StatisticNames = Annotated[
     list[str] | None,

@@ -60,24 +60,26 @@ def together(method: str, device: str | None) -> Iterator[tuple[Ranks, str | Non
 
 
 def with_options(
-    method: str, constraint: str, net: str | None, checkpoint: Path | None, ranks: Ranks
-) -> str | Method:
-    """Give the critic its constraint, network, file and companions; any other method as it was named.
+    method: str, constraint: str, net: str | None, budget: float | None, checkpoint: Path | None, ranks: Ranks,
+    device: str | None = None,
+) -> str | Method:  # fmt: skip
+    """Give the critic its constraint, network, seconds, file, companions and device; any other method as it was named.
 
     Raises:
         InputError: if one of them is asked of a method that has none.
     """
     named = None if constraint == DEFAULT_CONSTRAINT else constraint
-    given = {"--constraint": named, "--net": net, "--checkpoint": checkpoint}
+    given = {"--constraint": named, "--net": net, "--budget": budget, "--checkpoint": checkpoint}
     asked = [option for option, value in given.items() if value is not None]
     if method != "critic":
         if asked:
             raise InputError(f"{asked[0]} is for --method critic; other methods train nothing")
         return method
-    if not asked and ranks.size == 1:
+    if not asked and ranks.size == 1 and device is None:
         return method
     from wdist.methods import Critic
 
     return Critic(
-        read_constraint(constraint), None if net is None else read_net(net), checkpoint=checkpoint, ranks=ranks,
+        read_constraint(constraint), None if net is None else read_net(net), budget=budget, checkpoint=checkpoint,
+        ranks=ranks, device=device,
     )  # fmt: skip

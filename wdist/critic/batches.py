@@ -24,16 +24,16 @@ AT_ONCE = 8
 class Stream:
     """Iterator over pairs of batches (batch/size, d), `AT_ONCE` of them by one call to each source.
 
-    A source that fails in one rank fails in all.
+    They come to `device`, from wherever they are drawn. A source that fails in one rank fails in all.
     """
 
     def __init__(
         self, sources: tuple[Source, Source], scaling: Scaling, batch: int, rng: torch.Generator,
-        dtype: torch.dtype, ranks: Ranks = ALONE,
+        dtype: torch.dtype, ranks: Ranks = ALONE, device: torch.device | None = None,
     ) -> None:  # fmt: skip
         assert batch % ranks.size == 0
         self._sources, self._scaling, self._batch = sources, scaling, batch
-        self._rng, self._dtype, self._ranks = rng, dtype, ranks
+        self._rng, self._dtype, self._ranks, self._device = rng, dtype, ranks, device
         self._before, self._taken = rng.get_state(), AT_ONCE
         self._drawn: list[tuple[Tensor, ...]] = []
 
@@ -68,4 +68,14 @@ class Stream:
         sides = (
             self._scaling(self._ranks.share(s.draw(AT_ONCE * self._batch, self._rng))) for s in self._sources
         )
-        return [torch.split(z.to(self._dtype), self._batch // self._ranks.size) for z in sides]
+        size = self._batch // self._ranks.size
+        return [torch.split(_carried(z.to(self._dtype), self._device), size) for z in sides]
+
+
+def _carried(z: Tensor, device: torch.device | None) -> Tensor:
+    """Bring rows to where the critics are, None for where they lie; to CUDA beside what it computes meanwhile."""
+    if device is None or z.device.type == device.type:
+        return z.to(device)
+    if device.type == "cuda":
+        z = z.pin_memory()
+    return z.to(device, non_blocking=True)

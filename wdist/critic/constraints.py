@@ -117,8 +117,8 @@ class GradientPenalty(Constraint):
 
     def places(self, x: Tensor, rng: torch.Generator, ranks: Ranks) -> Tensor:
         """Where on the segments the penalty is taken: t uniform on [0, 1], one a row of x (n, d), (n, 1)."""
-        t = torch.rand(len(x) * ranks.size, 1, generator=rng, device=x.device, dtype=x.dtype)
-        return ranks.share(t)
+        t = torch.rand(len(x) * ranks.size, 1, generator=rng, device=rng.device, dtype=x.dtype)
+        return ranks.share(t).to(x.device)
 
     def _price(self, excess: Tensor, warmth: float) -> Tensor:
         low = excess.new_tensor(warmth if self.two_sided else 0.0)

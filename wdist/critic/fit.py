@@ -83,7 +83,10 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Standardised validation points of both sides, (n, d) and (m, d), with their masses (n,) and (m,)."""
+    """Standardised validation points of both sides, (n, d) and (m, d), with their masses (n,) and (m,).
+
+    Points lie where the critics are fitted, masses where float64 is.
+    """
 
     x: Tensor
     y: Tensor
@@ -96,7 +99,8 @@ class Held:
         found = []
         for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y)):
             parts = torch.split(z, rows_at_once(z.shape[1]))
-            found.append(mean_and_variance(torch.cat([net(part) for part in parts]), mass))
+            values = torch.cat([net(part) for part in parts])
+            found.append(mean_and_variance(values.to(mass.device), mass))
         return found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1])
 
     def score(self, net: nn.Module, constraint: Constraint) -> float:
@@ -126,9 +130,9 @@ class Contender:
 
     def __init__(
         self, recipe: Net, constraint: Constraint, start: tuple[Tensor, Tensor], rng: torch.Generator,
-        lr: float | None = None, ranks: Ranks = ALONE,
+        lr: float | None = None, ranks: Ranks = ALONE, device: torch.device | None = None,
     ) -> None:  # fmt: skip
-        net = constraint.prepare(recipe.build(*start, rng))
+        net = constraint.prepare(recipe.build(*start, rng)).to(device)
         ranks.spread(net.parameters())
         self.recipe, self.constraint = recipe, constraint
         self.step = CriticStep(net, constraint, constraint.optimizer(net, lr), ranks=ranks)

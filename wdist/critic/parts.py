@@ -99,10 +99,10 @@ class Split:
         ranks.spread([*start, x, y])
         return replace(self, start=(start[0], start[1]), validation=((x, u), (y, v)))
 
-    def held(self, scaling: Scaling, dtype: torch.dtype) -> Held:
-        """The validation points, standardised."""
+    def held(self, scaling: Scaling, dtype: torch.dtype, device: torch.device | None = None) -> Held:
+        """The validation points, standardised, on a device; None leaves them where they lie."""
         (x, u), (y, v) = self.validation
-        return Held(scaling(x).to(dtype), scaling(y).to(dtype), u, v)
+        return Held(scaling(x).to(dtype).to(device), scaling(y).to(dtype).to(device), u, v)
 
     def read(self, f: Potential) -> Reading:
         """E_a f − E_b f on the points to be reported on."""

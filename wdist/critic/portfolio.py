@@ -80,7 +80,9 @@ def choose_critic(
 
     def round_of(recipes: Sequence[Net], here: Schedule) -> tuple[list[Contender], str]:
         nonlocal began, rounds, steps
-        contenders = [Contender(recipe, constraint, start, rng, schedule.lr, ranks) for recipe in recipes]
+        contenders = [
+            Contender(recipe, constraint, start, rng, schedule.lr, ranks, held.x.device) for recipe in recipes
+        ]
         course, before, number = Course(), time.perf_counter() - began, rounds
         if checkpoint is not None and (saved := checkpoint.at(number)) is not None:
             for contender, state in zip(contenders, saved["contenders"], strict=True):

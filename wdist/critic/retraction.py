@@ -120,7 +120,10 @@ class OrthonormalAdam:
         """Go on from there."""
         for group, rate in zip(self.param_groups, saved["rates"], strict=True):
             group["lr"] = rate
-        self.state = copy.deepcopy(saved["state"])
+        self.state["steps"] = saved["state"]["steps"]
+        for name in ("momenta", "means", "squares"):  # what was read from a file lies on the CPU
+            for mine, theirs in zip(self.state[name], saved["state"][name], strict=True):
+                mine.copy_(theirs)
 
     def _adam(self, free: list[Tensor], lr: float) -> None:
         """Kingma and Ba 2015, Algorithm 1, over all parameters at once."""

@@ -137,8 +137,9 @@ def limited(method: Method, seconds: float | None) -> Method:
     if isinstance(method, Line):
         return method
     if not isinstance(method, Discrete):
+        budget = f"pass method=wdist.Critic(budget={seconds:g})" if isinstance(method, Critic) else "drop it"
         raise InputError(
-            f"method {method.name!r}, which would answer, has no time_limit; drop it, or pass method='discrete'"
+            f"method {method.name!r}, which would answer, has no time_limit; {budget}, or pass method='discrete'"
         )
     if method.time_limit is not None:
         raise InputError("time_limit is given to the call and to Discrete; drop one")

@@ -30,7 +30,7 @@ from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
 from wdist.critic.potential import Potential, Scaling, rows_at_once
 from wdist.errors import InputError
-from wdist.measures import Samples
+from wdist.measures import Samples, as_device
 from wdist.methods.method import Method
 from wdist.options import check_positive, check_whole
 from wdist.question import Question
@@ -91,6 +91,8 @@ class Critic(Method):
             fit, it is taken up from there: to the bit, where sources draw by the generator alone. None keeps nothing.
         ranks: `Ranks.here()` where all processes of torch.distributed ask this together; each gets the same answer.
             A batch is then drawn alike by all and shared among them, so `batch` is rounded up to a multiple of them.
+        device: Where critics are fitted, such as "cuda" or "mps"; None for where the points are. The points themselves
+            stay, in a memory map perhaps, batches are carried there, and what is reported is read where the points are.
         dtype: Of the fit; values are read, added and averaged in float64.
         progress: Called with (step, steps) of the round at hand, now and then.
     """
@@ -103,6 +105,7 @@ class Critic(Method):
     budget: float | None = None
     checkpoint: str | Path | None = field(default=None, compare=False, repr=False)
     ranks: Ranks = field(default=ALONE, compare=False, repr=False)
+    device: torch.device | str | None = field(default=None, compare=False, repr=False)
     dtype: torch.dtype = torch.float32
     progress: Callable[[int, int], None] | None = field(default=None, compare=False, repr=False)
 
@@ -135,6 +138,7 @@ class Critic(Method):
             raise InputError(f"ranks is {self.ranks!r}; pass wdist.Ranks.here(), or leave it")
         if self.dtype not in FLOATS:
             raise InputError(f"dtype is {self.dtype!r}; pass torch.float32 or torch.float64")
+        as_device(self.device, self.dtype)
         if self.progress is not None and not callable(self.progress):
             raise InputError(f"progress is {self.progress!r}; pass a function of (step, steps), or None")
 
@@ -179,6 +183,7 @@ class Critic(Method):
         split = Split.of(question.a, question.b, rng.spawn()).shared(self.ranks)
         scaling = Scaling.of(split.validation[0][0], split.validation[1][0])
         draws, fits = (rng.torch(question.device) for _ in range(2))
+        device = as_device(self.device, self.dtype)
         batch = self.ranks.whole(self.batch)
         schedule = Schedule(
             self.steps or self.constraint.steps, batch, self.lr, seconds=self.budget or math.inf
@@ -190,10 +195,11 @@ class Critic(Method):
             checkpoint = Checkpoint(self.checkpoint, mark, self.ranks)
         chosen = choose_critic(
             self.constraint.nets if self.net is None else (self.net,), self.constraint,
-            Stream(split.train, scaling, batch, draws, self.dtype, self.ranks), (x, y),
-            split.held(scaling, self.dtype), schedule, fits, self.progress, checkpoint, self.ranks,
+            Stream(split.train, scaling, batch, draws, self.dtype, self.ranks, device), (x, y),
+            split.held(scaling, self.dtype, device), schedule, fits, self.progress, checkpoint, self.ranks,
         )  # fmt: skip
-        return self._report(chosen, Potential(chosen.net.double().eval(), scaling), split, question)
+        net = chosen.net.to(question.device).double().eval()  # in this order: "mps" has no float64
+        return self._report(chosen, Potential(net, scaling), split, question)
 
     def _report(self, chosen: Chosen, f: Potential, split: Split, question: Question) -> Estimate:
         reading, bracket = self.ranks.told(lambda: (split.read(f), _bracket(f, question)))

@@ -64,6 +64,10 @@ def check_weights(weights: Tensor, n: int) -> None:
 
 def masses(weights: Tensor | None, x: Tensor) -> Tensor:
     """Masses of the points of x (..., n, d): (..., n), float64, divided by their sum."""
+    if x.device.type == "mps":
+        raise InputError(
+            "the clouds are on mps, which has no float64; pass x.cpu() and y.cpu(): gradients go back"
+        )
     n = x.shape[-2]
     if weights is None:
         return torch.full(x.shape[:-1], 1 / n, dtype=torch.float64, device=x.device)
