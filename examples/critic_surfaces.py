@@ -1,6 +1,10 @@
 """Critics as landscapes: clipped, penalised, certified.
 
-DRAFT
+Each is fitted between a law and the same with its own spread added as noise. Under it stands what it finds: the value
+on unseen points over its steepest slope in the picture, in shares of W1. A clipped critic sees a hill: 41, 64 and 62 %,
+no mode a peak, readings of 14, 30 and 11 for 1.15, 1.61 and 0.61. A penalty of 0.1 has all 8 modes for peaks, but one
+of the 25, where its 59 % are no better than clipping; one of 10 finds 66, 82 and 81 % with 2 and 1 peaks after 1500
+steps. Certified critics find 100, 100 and 96 %, and all 8 and 25 modes.
 """
 
 import sys

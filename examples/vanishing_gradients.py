@@ -1,6 +1,10 @@
 """A deep clipped critic: gradients vanish or explode.
 
-DRAFT
+Twelve layers of 128 ReLU units between a Swiss roll and its blurred copy, 300 steps. On its way back through ten of
+them the gradient of a clipped critic grows by 6.3 a layer for c = 0.1, and falls to 0.075 and 0.0079 of itself a layer
+for 0.01 and 0.001: from 0.001 to 1e-24. Under a penalty it stays, 0.044 to 0.062. Batch normalisation holds it for all
+three, at 1.1 to 1.3 a layer, so what vanishes is no fault of clipping alone; layer normalisation does not: 0.9, 0.33
+and 0.58. But under batch normalisation f at one point depends on the others, and a penalty on its slope is refused.
 """
 
 import sys
