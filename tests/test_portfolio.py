@@ -430,6 +430,11 @@ class TestPotential:
         ):
             f(x[:, :2])
 
+    def test_it_cannot_be_written_anywhere(self, fitted, tmp_path):
+        path = tmp_path / "no" / "f.safetensors"
+        with pytest.raises(InputError, match=re.escape(f"{path} cannot be written (")):
+            fitted[1].save(path)
+
     def test_what_is_no_potential_is_refused(self, tmp_path):
         path = tmp_path / "no.safetensors"
         path.write_bytes(b"nothing of the kind")
