@@ -70,8 +70,9 @@ def estimate(
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
             given samples. Beyond the line it costs about as much again as the answer; with an interval between the laws
             it always comes along. "auto": where it is to be had, without a warning.
-        progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
-            answer would take more than half of the free memory (see `line_from_disk`).
+        progress: Called with (done, total) where a critic is fitted, in steps, and where points stream from disk: from
+            memory maps of one coordinate whose answer would take more than half of the free memory (see
+            `line_from_disk`).
 
     Returns:
         An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver
@@ -107,7 +108,7 @@ def estimate(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
-    found = answer(question, method, rng, time_limit)
+    found = answer(question, method, rng, time_limit, progress)
     of_laws = found.method in (Line.name, Population.name) and found.target is Target.POPULATION
     if (floor and not sought) or (of_laws and question.sampled):
         found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
