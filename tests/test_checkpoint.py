@@ -1,5 +1,6 @@
 """A fit that is interrupted goes on from its file, and ends where it would have ended."""
 
+import os
 import re
 
 import numpy as np
@@ -116,6 +117,39 @@ def test_another_fit_or_no_fit_is_refused(tmp_path):
     with pytest.raises(InputError, match=re.escape(f"checkpoint {path} is no state of a fit (")):
         run(path)
     assert list(tmp_path.iterdir()) == [path]  # no half-written file beside it
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_fit(tmp_path):
+    path = tmp_path / "no" / "fit.pt"
+    text = f"checkpoint {path} cannot be made: {path.parent} is no folder; name another file"
+    with pytest.raises(InputError, match=re.escape(text)):
+        run(path)
+    path.parent.mkdir()
+    path.parent.chmod(0o500)
+    if not os.access(path.parent, os.W_OK):  # root may write anywhere
+        with pytest.raises(InputError, match="may not be written to; name another file"):
+            run(path)
+
+
+def test_a_full_disk_leaves_what_was_kept(tmp_path, monkeypatch):
+    path = tmp_path / "fit.pt"
+    whole, save, calls = run(tmp_path / "whole.pt"), torch.save, []
+
+    def fills(state, file):
+        calls.append(file)
+        file.write_bytes(b"half")
+        if len(calls) == 3:
+            raise RuntimeError("[enforce fail] no space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", fills)
+    with pytest.raises(
+        InputError, match=r"fit.pt cannot be written \(.*no space left on device\); what was kept"
+    ):
+        run(path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.pt", "whole.pt"]
+    monkeypatch.setattr(torch, "save", save)
+    assert run(path).value == whole.value
 
 
 @pytest.mark.parametrize(

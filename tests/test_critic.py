@@ -1,5 +1,7 @@
 """The critic: its parts against hand calculation, its readings, and its error where the answer is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -192,6 +194,14 @@ class TestInputs:
         assert even < 0.6
         assert shifted == pytest.approx(1.0, abs=0.5)
         assert shifted > even + 0.3
+
+    def test_the_calls_progress_is_the_critics_unless_it_has_one(self, rng):
+        x, of_call, of_critic = rng.standard_normal((60, 2)), [], []
+        method = Critic(net=wdist.Cones(2), steps=12, batch=8)
+        own = dataclasses.replace(method, progress=lambda *at: of_critic.append(at))
+        for asked in (method, own):
+            wdist.estimate(x, x + 1, method=asked, progress=lambda *at: of_call.append(at))
+        assert of_call == of_critic == [(step, 12) for step in range(1, 13)]
 
     def test_progress_is_told_and_reaches_the_end(self, rng):
         told = []

@@ -100,3 +100,44 @@ def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
     assert min(wide[0], discriminating[0]) > 2 * narrow[0]
     assert narrow[2] >= 8
     assert wide[1] < narrow[1] - 0.5
+
+
+def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
+    script = example("critic_surfaces")
+    clipped = script.wdist.Critic(script.wdist.Clip(0.1), script.wdist.MLP((64, 64)), steps=100)
+    certified = script.wdist.Critic(script.wdist.Orthonormal(), script.wdist.Cones(16), steps=60)
+    (hill, low, steep), (modes, high, one) = (script.look("8 Gaussians", c) for c in (clipped, certified))
+    assert script.peaks(hill, "8 Gaussians") == 0
+    assert script.peaks(modes, "8 Gaussians") == 8
+    assert one == pytest.approx(1, abs=0.02)
+    assert high > 1.5 * low / steep
+
+
+def test_gradients_of_a_deep_clipped_critic_vanish_or_explode_unless_normalised_over_the_batch():
+    script = example("vanishing_gradients")
+
+    def factor(name, norm, steps=4):
+        norms = script.gradients(script.CRITICS[name][0], f"{norm} normalisation", steps)
+        return (norms[0] / norms[-1]) ** (1 / 10)
+
+    assert factor("clipped, c = 0.1", "no", 30) > 4
+    assert factor("clipped, c = 0.01", "no") < 0.2
+    assert factor("clipped, c = 0.001", "no") < 0.02
+    assert 0.7 < factor("penalty, λ = 10", "no") < 1.5
+    assert factor("clipped, c = 0.01", "layer", 30) < 0.6
+    for name in list(script.CRITICS)[:3]:
+        assert 0.7 < factor(name, "batch") < 1.5
+
+
+@pytest.mark.slow
+def test_molecules_are_learnt():
+    pytest.importorskip("rdkit")
+    script = example("molecules")
+    data = script.wdist.datasets.qm9()
+    base = script.molecules.score(*script.molecules.by_marginals(data, 1000), set(data.smiles))
+    trainer = script.trainer(600)
+    for _ in trainer.steps(600):
+        pass
+    found = script.score(trainer, 1000)
+    assert found.product > 1.7 * base.product
+    assert min(found.unique, found.novel) > 0.9

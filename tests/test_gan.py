@@ -557,3 +557,23 @@ class TestData:
     def test_wrong_recipes_are_refused(self, changes, text):
         with pytest.raises(InputError, match=text):
             gan.Data("mnist", **changes)
+
+
+def test_a_clipped_critic_sees_what_differs_in_images_once_they_are_centred():
+    """Uncentred, the background of minus one decides alone which units live, and the generator learns a mean image."""
+    values = {}
+    for centred in (True, False):
+        trainer = gan.Trainer(gan.preset("wgan", "mnist", centred=centred, held_every=0), seed=0)
+        values[centred] = [report.critic for report in trainer.steps(120)][-1]
+    assert values[True] > 10 * abs(values[False])
+    assert gan.preset("wgan", "mnist").centred
+    assert not gan.preset("wgan", "mnist", published=True).centred
+
+
+def test_centred_both_sides_move_alike():
+    trainer = gan.Trainer(gan.preset("wgan", "mnist"), seed=0)
+    x, made, z = trainer.probe()
+    seen, fake = (trainer.augment(points, torch.Generator(), 0.0) for points in (x, made(z)))
+    torch.testing.assert_close(x - seen, made(z) - fake)
+    rows = trainer.scale.standard(trainer.parts.train.points().float())
+    assert float((rows - (x - seen)[0]).mean(dim=0).abs().max()) < 0.05

@@ -450,6 +450,20 @@ class TestWars:
         assert est.detail.iterations < 60 * 2000
         assert simplex.call_count < 12
 
+    @pytest.mark.parametrize("n", [1, 2])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_a_few_atoms_against_very_many_need_no_bids(self, rng, n, weighted):
+        """Each bid reads a list as long as a row's share of the columns: their number squared, in all."""
+        m = 1001 * n
+        x, y, a = rng.standard_normal((n, 3)), rng.standard_normal((m, 3)), rng.random(n)
+        masses = {"weights_a": a, "weights_b": rng.random(m), "normalize_weights": True} if weighted else {}
+        found, pot = (
+            wdist.estimate(x, y, p=2, method=Discrete(engine=e), **masses) for e in ("sparse", "pot")
+        )
+        assert found.converged
+        assert found.value == pytest.approx(pot.value, rel=1e-12)
+        assert found.detail.iterations == 0
+
     def test_a_time_limit_is_heard_during_the_simplex(self, rng, monkeypatch):
         x, y, a = rng.standard_normal((400, 2)), rng.standard_normal((400, 2)), rng.random(400)
         monkeypatch.setattr(ot, "emd", lambda *_, **__: time.sleep(5))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 from wdist.errors import InputError
-from wdist.methods import Method, check_memory, limited, named
+from wdist.methods import Critic, Method, check_memory, limited, named
 from wdist.question import Question
 from wdist.result import Choice, Estimate
 from wdist.rng import Rng
@@ -18,10 +19,15 @@ from wdist.rng import Rng
 __all__ = ["answer", "check_answerable", "solve"]
 
 
-def answer(question: Question, method: str | Method, rng: Rng, time_limit: float | None = None) -> Estimate:
+def answer(
+    question: Question, method: str | Method, rng: Rng, time_limit: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Estimate:  # fmt: skip
     """Answer a question by `method`; sources are first drawn from, where the method wants points."""
     solver, choice = named(method, question)
     solver = limited(solver, time_limit)
+    if isinstance(solver, Critic) and solver.progress is None:
+        solver = dataclasses.replace(solver, progress=progress)
     if solver.draws is not None:
         question = question.drawn(solver.draws, rng)
     check_answerable(solver, question)

@@ -12,7 +12,7 @@ import torch
 from wdist.answer import answer
 from wdist.costs import Metric
 from wdist.errors import InputError, WdistWarning
-from wdist.inference.floor import floor_of
+from wdist.inference.floor import doubt, floor_of
 from wdist.methods import Discrete, Line, Method, Population
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import Question, ask
@@ -70,8 +70,9 @@ def estimate(
         floor: Also estimate what noise alone would show, `Estimate.floor` (see `sampling_floor`): for W_p between
             given samples. Beyond the line it costs about as much again as the answer; with an interval between the laws
             it always comes along. "auto": where it is to be had, without a warning.
-        progress: Called with (done, total) where points stream from disk: memory maps of one coordinate whose
-            answer would take more than half of the free memory (see `line_from_disk`).
+        progress: Called with (done, total) where a critic is fitted, in steps, and where points stream from disk: from
+            memory maps of one coordinate whose answer would take more than half of the free memory (see
+            `line_from_disk`).
 
     Returns:
         An `Estimate`: its `value` is W_p, never W_p**p; `float(estimate)` gives it, and raises if the solver
@@ -84,7 +85,7 @@ def estimate(
 
     Warns:
         WdistWarning: if the solver stopped short (the estimate then has `converged=False`), or else if `floor` was
-            asked for and the value is below 1.2 floors.
+            asked for and the value is below 1.2 floors, or rows depend on those before them, so that it is too low.
 
     Example:
         >>> import wdist
@@ -107,13 +108,15 @@ def estimate(
         a, b, p=p, weights_a=weights_a, weights_b=weights_b, normalize_weights=normalize_weights, metric=metric,
         target=target, confidence=confidence, device=device, rng=rng,
     )  # fmt: skip
-    found = answer(question, method, rng, time_limit)
+    found = answer(question, method, rng, time_limit, progress)
     of_laws = found.method in (Line.name, Population.name) and found.target is Target.POPULATION
     if (floor and not sought) or (of_laws and question.sampled):
         found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
     elif sought:
         with contextlib.suppress(InputError):
             found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
+    if found.floor is not None and not (of_laws or sought) and (series := doubt(question)):
+        warnings.warn(series, WdistWarning, stacklevel=2)
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
     elif found.floor is not None and not (of_laws or sought) and found.value < CLEAR * found.floor.value:

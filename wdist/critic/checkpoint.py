@@ -33,7 +33,7 @@ class Checkpoint:
         ranks: Those that fit.
 
     Raises:
-        InputError: if there is a file, and it is of another fit or none at all.
+        InputError: if there is a file, and it is of another fit or none at all, or if none can be made.
     """
 
     def __init__(self, path: str | Path | None, mark: str, ranks: Ranks) -> None:
@@ -46,16 +46,34 @@ class Checkpoint:
 
     def keep(self, number: int, state: dict[str, Any]) -> None:
         """Keep the state of a round, in place of what was known of it and of later ones."""
+        self._rounds[number:] = [state]
+        self._ranks.told(self._write)
+
+    def _write(self) -> None:
         if self._path is None:
             return
-        self._rounds[number:] = [state]
-        if self._ranks.first:
-            beside = self._path.with_name(self._path.name + ".part")
+        beside = self._path.with_name(self._path.name + ".part")
+        try:
             torch.save({"format": FORMAT, "mark": self._mark, "rounds": self._rounds}, beside)
             os.replace(beside, self._path)
+        except (OSError, RuntimeError) as error:  # torch says either
+            beside.unlink(missing_ok=True)
+            told = " ".join(str(error).split())
+            raise InputError(
+                f"checkpoint {self._path} cannot be written ({told}); what was kept there before stands: make room, "
+                "and the same call goes on from it"
+            ) from None
 
     def _read(self) -> list[dict[str, Any]]:
-        if self._path is None or not self._path.exists():
+        if self._path is None:
+            return []
+        if not self._path.exists():
+            folder = self._path.parent
+            if not folder.is_dir() or not os.access(folder, os.W_OK):
+                what = "may not be written to" if folder.is_dir() else "is no folder"
+                raise InputError(
+                    f"checkpoint {self._path} cannot be made: {folder} {what}; name another file"
+                )
             return []
         try:
             found = torch.load(self._path, map_location="cpu", weights_only=True)

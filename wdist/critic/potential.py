@@ -106,12 +106,18 @@ class Potential:
         return order[-k:].flip(0), order[:k]
 
     def save(self, path: str | Path) -> None:
-        """Write the potential to one file (safetensors), from which `load` gives the same function, to the bit."""
+        """Write the potential to one file (safetensors), from which `load` gives the same function, to the bit.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         header = {"format": FORMAT, "scale": self.scaling.scale, "net": _described(self.net)}
         tensors = {"shift": self.scaling.shift, **{f"net.{k}": v for k, v in self.net.state_dict().items()}}
-        save_file(
-            {k: v.contiguous() for k, v in tensors.items()}, path, metadata={"wdist": json.dumps(header)}
-        )
+        held = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        try:
+            save_file(held, path, metadata={"wdist": json.dumps(header)})
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{path} cannot be written ({error}); choose another") from None
 
     @staticmethod
     def load(path: str | Path) -> Potential:

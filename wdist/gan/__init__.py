@@ -7,11 +7,13 @@ from wdist.gan.critics import DCGANCritic, ImageCritic, PatchCritic, ResidualCri
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.evaluator import Evaluator
 from wdist.gan.generator import Generator, load
+from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
 from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wasserstein
 from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
+from wdist.gan.molecules import MoleculeScore
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
 from wdist.gan.patient import Finding
@@ -43,6 +45,9 @@ __all__ = [
     "GANConfig",
     "Generator",
     "GeneratorNet",
+    "GraphCritic",
+    "GraphGenerator",
+    "GraphLayout",
     "HistoricalAveraging",
     "Hook",
     "ImageCritic",
@@ -51,6 +56,7 @@ __all__ = [
     "MLPGenerator",
     "MinibatchDiscrimination",
     "Minimax",
+    "MoleculeScore",
     "NonSaturating",
     "OptimizerRule",
     "PatchCritic",

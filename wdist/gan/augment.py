@@ -200,17 +200,19 @@ Drawn = list[Tensor]
 """What a batch is moved by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Augmenter:
-    """Augmentations in turn; with none it hands the points back and draws nothing.
+    """Augmentations in turn, then the step to the middle; with none it hands the points back and draws nothing.
 
     Attributes:
         recipes: Those, in their order.
         form: What the points are.
+        centre: What is subtracted in the end, (d,); None for nothing.
     """
 
     recipes: Sequence[Augmentation]
     form: Form
+    centre: Tensor | None = None
 
     def __post_init__(self) -> None:
         for recipe in self.recipes:
@@ -233,9 +235,10 @@ class Augmenter:
 
     def move(self, x: Tensor, drawn: Drawn, progress: float) -> Tensor:
         """Augment points (n, d + classes) after a share `progress` of the run; what is behind a point's own stays."""
-        if not self.recipes:
+        if not self.recipes and self.centre is None:
             return x
         points, behind = x[:, : self.form.dim], x[:, self.form.dim :]
         for recipe, numbers in zip(self.recipes, drawn, strict=True):
             points = recipe.move(points, numbers, self.form, progress)
+        points = points if self.centre is None else points - self.centre
         return torch.cat([points, behind], dim=1) if behind.shape[1] else points

@@ -20,7 +20,7 @@ from wdist.gan.augment import Augmenter
 from wdist.gan.conditional import class_shares, joint, latent
 from wdist.gan.config import TrainConfig
 from wdist.gan.critics import ImageCritic
-from wdist.gan.data import Feed, Form, Rows, Scale, feed, scale_of
+from wdist.gan.data import Feed, Form, Rows, Scale, feed, mean_of, scale_of
 from wdist.gan.layers import batch_normed
 from wdist.gan.losses import Loss
 from wdist.gan.minibatch import MinibatchDiscrimination
@@ -102,7 +102,8 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     weights = rng.spawn().torch()
     net = config.generator.build(form, weights, dtype).to(config.device)
     _check_form(config, net, form)
-    shown = _shown(config, parts.train, scale, form, net, weights)
+    centre = scale.standard(mean_of(parts.train).to(config.device, dtype)) if config.centred else None
+    shown = _shown(config, parts.train, scale, form, centre, net, weights)
     critic = config.constraint.prepare(_critic(config.critic, form, shown, weights).to(config.device))
     _check_parts(config, ranks, net, critic)
     rule = config.critic_optimizer
@@ -110,7 +111,8 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     loss = Coarse(config.loss) if config.autocast else config.loss
     step = CriticStep(critic, config.constraint, ascent, ranks, loss.objective)
     descent = config.generator_optimizer.build(net.parameters())
-    moves, augment = rng.spawn().torch(config.device), Augmenter(config.augment, form)
+    moves = rng.spawn().torch(config.device)
+    augment = Augmenter(config.augment, form, centre)
     return Built(
         parts, form, (names, shares), scale, real, held, noise, penalty, unseen, moves, augment, net, step, descent,
         loss,
@@ -128,15 +130,17 @@ def _critic(recipe: Any, form: Form, shown: tuple[Tensor, Tensor], rng: torch.Ge
 
 
 def _shown(
-    config: TrainConfig, train: Rows | Source, scale: Scale, form: Form, net: nn.Module, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
+    config: TrainConfig, train: Rows | Source, scale: Scale, form: Form, centre: Tensor | None, net: nn.Module,
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Points of both sides as the critic sees them, for its recipe; the feeds stay where they are."""
     z = torch.randn(SHOWN, config.generator.latent, generator=rng, dtype=config.torch_dtype)
     x, classes = train.labelled(SHOWN, rng) if isinstance(train, Rows) else (train.draw(SHOWN, rng), None)
     with torch.no_grad():
         y = net(latent(z, classes, form).to(config.device))
-    x = scale.standard(x.to(y)).to(rng.device)
-    return joint(x, classes, form), joint(y.to(rng.device), classes, form)
+    seen = (z if centre is None else z - centre for z in (scale.standard(x.to(y)), y))
+    x, y = (joint(points.to(rng.device), classes, form) for points in seen)
+    return x, y
 
 
 def _check_parts(config: TrainConfig, ranks: Ranks, net: nn.Module, critic: nn.Module) -> None:

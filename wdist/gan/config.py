@@ -46,6 +46,8 @@ class TrainConfig:
         conditional: Whether to train by class: of data with labels, on which both nets are then told the class of each
             point, the critic as further coordinates (see `wdist.gan.conditional`).
         augment: What real and generated points alike go through before the critic sees them, in this order.
+        centred: Whether the critic sees points less the mean of the real ones, which changes no distance. A clipped
+            critic is blind without: the background of images, −1 throughout, drowns what differs.
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
@@ -72,6 +74,7 @@ class TrainConfig:
     constraint: Constraint = GradientPenalty()
     conditional: bool = False
     augment: tuple[Augmentation, ...] = ()
+    centred: bool = False
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0
@@ -151,7 +154,10 @@ def _clip(lr: float) -> dict[str, Any]:
 
 PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
     "wgan": lambda toy, published: WGANConfig(
-        data=None, constraint=Clip(0.1 if toy and not published else 0.01), **_clip(5e-5 if published else 5e-4)
+        data=None,
+        constraint=Clip(0.1 if toy and not published else 0.01),
+        centred=not published,
+        **_clip(5e-5 if published else 5e-4),
     ),
     "wgan-gp": lambda toy, published: WGANConfig(
         data=None,

@@ -22,10 +22,10 @@ from wdist.gan.indexed import Indexed
 from wdist.rng import Rng
 from wdist.sources import Source
 
-__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed"]
+__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed", "mean_of", "scale_of"]
 
 LOOK = 4096
-"""Rows from which the scale of points is taken."""
+"""Rows from which the scale and the mean of points are taken."""
 CHECKED = 64
 """Rows that a fingerprint reads."""
 
@@ -154,10 +154,21 @@ def scale_of(data: Rows | Source) -> Scale:
     """Standard units of a set or a law: [−1, 1] for images, unit variance otherwise; see `Scaling.of`."""
     if isinstance(data, Rows) and data.images:
         return LEVELS
-    rng = torch.Generator().manual_seed(0)  # so that every run over these data has the same units
-    look = data.points(torch.randperm(len(data), generator=rng)[:LOOK]) if isinstance(data, Rows) else None
-    seen = Scaling.of(*[data.draw(LOOK, rng) if look is None else look] * 2)
+    seen = Scaling.of(*[_look(data)] * 2)
     return Scale(seen.shift, seen.scale)
+
+
+def mean_of(data: Rows | Source) -> Tensor:
+    """Mean of a set or a law, (d,), as a look at some thousand points has it."""
+    return _look(data).mean(dim=0)
+
+
+def _look(data: Rows | Source) -> Tensor:
+    """Points (n, d), the same ones each time, so that every run over these data has the same units."""
+    rng = torch.Generator().manual_seed(0)
+    if isinstance(data, Rows):
+        return data.points(torch.randperm(len(data), generator=rng)[:LOOK])
+    return data.draw(LOOK, rng)
 
 
 class Feed(ABC):

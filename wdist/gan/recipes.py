@@ -17,6 +17,7 @@ from wdist.errors import InputError
 from wdist.gan.augment import Colour, Flip, InstanceNoise, Shift
 from wdist.gan.critics import CRITICS
 from wdist.gan.data import Form, Rows
+from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
 from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
@@ -33,6 +34,7 @@ RECIPES: tuple[Any, ...] = (
     *(Adam, Clip, Cones, ConvNet, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
     *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values(), *CRITICS.values()),
     *(Colour, FeatureMatching, Flip, HistoricalAveraging, InstanceNoise, MinibatchDiscrimination, Shift),
+    *(GraphCritic, GraphGenerator, GraphLayout),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""

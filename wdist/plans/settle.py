@@ -4,7 +4,7 @@
 `goal` of what its prices prove. Where masses are uneven, pieces of them change hands over and over at steps of ε;
 in an auction of more than `WAR` bids a point `_on_arcs` takes over: prices as good as that leave each point a
 handful of partners, and POT's network simplex is quick on those alone. All pairs are then searched for reduced costs
-below zero, whose arcs join, until there are none (column generation).
+below zero, whose arcs join, until there are none (column generation). A few points against very many it takes at once.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ LIST = 16  # columns on a row's list, more where columns outnumber the rows
 ROUNDING = 8 * np.finfo(np.float64).eps
 PATIENCE = 3000  # bids of one auction a point
 WAR = 7  # bids of one auction a point, after the first, from which on the simplex is quicker
+LOPSIDED = 1000  # columns a row from which on bids, which read a whole list each, are dearer than the simplex
 ARCS, MORE = 8, 8
 NARROW = 1000.0  # arcs whose reduced cost is so many times the worst violation are let go
 ROUNDS = 12  # of the simplex
@@ -84,6 +85,10 @@ def settle(
     cells = 3 * (n + m)
     if clock.up:
         return plan, 0
+    if m > LOPSIDED * n:
+        plan = _on_arcs(rows, cols, v, in_order(rows, cols, ground), ground, clock, goal)
+        if plan is not None:
+            return plan, 0
     near = ground.lists(rows.points, cols.leaves, v, min(m, max(LIST, 4 * (-(-m // n)))))
     epsilon = max(epsilon, _rounding(near, v)) or 1.0  # 1 where all points are one
     peaceful = True
