@@ -50,9 +50,6 @@ def cells() -> Iterator[Cell]:
                 yield Cell("bounds", law, 200, 200, d, change, by, repeats=400)
         yield Cell("bounds", "normal", 1000, 100, 8, change, by, repeats=400)
         yield Cell("bounds", "normal", 50, 50, 8, change, by, repeats=400)
-    for n in (200, 1000):
-        for d in DIMENSIONS:
-            yield Cell("bounds", "normal", n, n, d, "scale", 1.3, repeats=400)
     for d in (2, 8):
         for change, by in (("none", 0.0), ("scale", 0.8)):
             yield Cell("finite", "uniform", 200, 200, d, change, by, repeats=400)
@@ -60,6 +57,9 @@ def cells() -> Iterator[Cell]:
         yield Cell("tightness", "normal", 5000, 5000, 8, change, by, repeats=20)
     yield Cell("tightness", FUNNELS, 5000, 5000, 8, repeats=20)
     yield Cell("duration", "normal", 2000, 2000, 16, "shift", 0.5, repeats=5)
+    for n in (200, 1000):
+        for d in DIMENSIONS:
+            yield Cell("bounds", "normal", n, n, d, "scale", 1.3, repeats=400)
 
 
 @cache
