@@ -122,7 +122,7 @@ def test_molecules_are_learnt():
     script = example("molecules")
     data = script.wdist.datasets.qm9()
     base = script.molecules.score(*script.molecules.by_marginals(data, 1000), set(data.smiles))
-    trainer = script.trainer(600)
+    trainer = script.trainer()
     for _ in trainer.steps(600):
         pass
     found = script.score(trainer, 1000)
