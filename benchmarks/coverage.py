@@ -28,6 +28,7 @@ __all__ = [
     "MEASURES",
     "PROMISES",
     "Cell",
+    "Keep",
     "Measure",
     "Only",
     "Resume",
@@ -282,16 +283,19 @@ MEASURES: dict[str, Measure] = {
 Only = Annotated[list[str] | None, typer.Option(help="A promise, by its name; repeatable.")]
 Share = Annotated[float, typer.Option(help="Of the repeats; below 1 it goes to build/benchmarks/.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a table that was interrupted.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which.")
+]
 
 
-def main(only: Only = None, share: Share = 1.0, resume: Resume = False) -> None:
+def main(only: Only = None, share: Share = 1.0, resume: Resume = False, keep: Keep = False) -> None:
     """Measure the promises, one cell after the other."""
-    fill("coverage", PROMISES, cells(), MEASURES, only, share, resume)
+    fill("coverage", PROMISES, cells(), MEASURES, only, share, resume, keep)
 
 
 def fill(
     name: str, promised: dict[str, str], all_cells: Iterable[Cell], measures: dict[str, Measure],
-    only: list[str] | None, share: float, resume: bool,
+    only: list[str] | None, share: float, resume: bool, keep: bool,
 ) -> None:  # fmt: skip
     """Measure cells into the table `name`, saved after each."""
     if unknown := set(only or ()) - set(promised):
@@ -299,7 +303,7 @@ def fill(
             f"no promise is called {', '.join(sorted(unknown))}; choose {', '.join(promised)}"
         )
     try:
-        table = Table((RESULTS if share >= 1 else QUICK) / f"{name}.json", resume=resume)
+        table = Table((RESULTS if share >= 1 else QUICK) / f"{name}.json", resume=resume, keep=keep)
     except ChangedError as error:
         raise typer.BadParameter(str(error)) from None
     for cell in all_cells:

@@ -128,3 +128,16 @@ def test_molecules_are_learnt():
     found = script.score(trainer, 1000)
     assert found.product > 1.7 * base.product
     assert min(found.unique, found.novel) > 0.9
+
+
+@pytest.mark.slow
+def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
+    script = example("mode_collapse")
+    games = ("WGAN, penalty", "GAN", "+ minibatch discrimination")
+    wide, narrow, discriminating = (
+        script.looks(game, 100, 2)[-1] for game in games
+    )  # diversity, W1, missing
+    assert narrow[0] < 0.15
+    assert min(wide[0], discriminating[0]) > 2 * narrow[0]
+    assert narrow[2] >= 8
+    assert wide[1] < narrow[1] - 0.5
