@@ -89,19 +89,6 @@ def test_over_its_own_slope_kappa_moves_less():
     assert few[1] == pytest.approx(more[1], rel=0.1)
 
 
-@pytest.mark.slow
-def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
-    script = example("mode_collapse")
-    games = ("WGAN, penalty", "GAN", "+ minibatch discrimination")
-    wide, narrow, discriminating = (
-        script.looks(game, 100, 2)[-1] for game in games
-    )  # diversity, W1, missing
-    assert narrow[0] < 0.15
-    assert min(wide[0], discriminating[0]) > 2 * narrow[0]
-    assert narrow[2] >= 8
-    assert wide[1] < narrow[1] - 0.5
-
-
 def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
     script = example("critic_surfaces")
     clipped = script.wdist.Critic(script.wdist.Clip(0.1), script.wdist.MLP((64, 64)), steps=100)
@@ -129,15 +116,54 @@ def test_gradients_of_a_deep_clipped_critic_vanish_or_explode_unless_normalised_
         assert 0.7 < factor(name, "batch") < 1.5
 
 
+def test_a_wgan_is_ahead_and_minimax_with_a_good_critic_stands_still():
+    script = example("wgan_against_gan")
+    data = script.gan.Data("mnist", classes=("7",))
+    judge = script.gan.Evaluator(data.open().held_out(), most=200)
+    clipped, still = (
+        judge(script.trained(loss, 5e-4, 5, data, 900)).distance.value for loss in ("wgan", "gan-minimax")
+    )
+    assert clipped < 3
+    assert still > 8
+
+
+@pytest.mark.slow
+def test_the_best_setting_of_a_wgan_is_nearer_than_that_of_a_gan():
+    script = example("wgan_against_gan")
+    data = script.gan.Data("mnist", classes=tuple("0123456789"))
+    judge = script.gan.Evaluator(data.open().held_out(), most=300)
+    best = {
+        loss: min(
+            judge(script.trained(loss, rate, n, data, 3600)).distance.value for rate in rates for n in rounds
+        )
+        for loss, rates, rounds, _ in script.GAMES.values()
+    }
+    assert best["wgan-gp"] < best["wgan"] < min(best["gan"], best["gan-minimax"])
+
+
 @pytest.mark.slow
 def test_molecules_are_learnt():
     pytest.importorskip("rdkit")
     script = example("molecules")
     data = script.wdist.datasets.qm9()
     base = script.molecules.score(*script.molecules.by_marginals(data, 1000), set(data.smiles))
-    trainer = script.trainer(600)
+    trainer = script.trainer()
     for _ in trainer.steps(600):
         pass
     found = script.score(trainer, 1000)
     assert found.product > 1.7 * base.product
-    assert min(found.unique, found.novel) > 0.9
+    assert found.unique > 0.7
+    assert found.novel > 0.9
+
+
+@pytest.mark.slow
+def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
+    script = example("mode_collapse")
+    games = ("WGAN, penalty", "GAN", "+ minibatch discrimination")
+    wide, narrow, discriminating = (
+        script.looks(game, 100, 2)[-1] for game in games
+    )  # diversity, W1, missing
+    assert narrow[0] < 0.15
+    assert min(wide[0], discriminating[0]) > 2 * narrow[0]
+    assert narrow[2] >= 8
+    assert wide[1] < narrow[1] - 0.5

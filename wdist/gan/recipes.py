@@ -32,9 +32,9 @@ __all__ = ["completed", "described", "rebuilt"]
 
 RECIPES: tuple[Any, ...] = (
     *(Adam, Clip, Cones, ConvNet, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(GraphCritic, GraphGenerator, GraphLayout),
     *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values(), *CRITICS.values()),
     *(Colour, FeatureMatching, Flip, HistoricalAveraging, InstanceNoise, MinibatchDiscrimination, Shift),
-    *(GraphCritic, GraphGenerator, GraphLayout),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""
