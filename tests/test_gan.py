@@ -516,6 +516,20 @@ class TestData:
             tuple(row) for row in POINTS[2::4].tolist()
         }
 
+    def test_labels_of_a_folder_go_by_the_order_of_its_names(self, tmp_path):
+        for k in range(12):
+            Image.fromarray(np.full((16, 16), 10 * k, np.uint8)).save(tmp_path / f"{k:02}.png")
+        np.save(tmp_path / "y.npy", np.array(["even", "odd"] * 6))
+        parts = gan.Data(str(tmp_path), classes=("odd",), labels=str(tmp_path / "y.npy")).open()
+        both = torch.cat([parts.train.points(), parts.held.points()])[:, 0]
+        assert sorted(both.tolist()) == pytest.approx([10 * k / 255 for k in range(1, 12, 2)])
+        np.save(tmp_path / "y.npy", np.arange(11))
+        with pytest.raises(InputError, match=r"y\.npy has 11 labels for the 12 rows of "):
+            gan.Data(str(tmp_path), labels=str(tmp_path / "y.npy")).open()
+        np.save(tmp_path / "x.npy", POINTS)
+        with pytest.raises(InputError, match=r"size=32 is for a folder of images, not for .*; drop it"):
+            gan.Data(str(tmp_path / "x.npy"), size=32).open()
+
     def test_damaged_images_are_named_and_skipped_if_wanted(self, tmp_path):
         for k in range(6):
             Image.fromarray(np.full((16, 16), 40 * k, np.uint8)).save(tmp_path / f"{k}.png")
@@ -535,6 +549,11 @@ class TestData:
         [
             (gan.Data("mnist", classes=("x",)), "there is no class x; the classes are 0, 1, 2"),
             (gan.Data("ring", classes=(1,)), "ring is a law without classes"),
+            (
+                gan.Data("mnist", labels="y.npy"),
+                "labels='y.npy' is for files of your own, not for mnist",
+            ),
+            (gan.Data("flags", size=64), "size=64 is for a folder of your own, not for flags; drop it"),
             (
                 gan.Data("flags", classes=("NO",)),
                 "asks for labels, and npm package svg-country-flags .* has none",

@@ -271,6 +271,12 @@ class TestFiles:
             if file.is_file():
                 assert not file.read_bytes().startswith((b"\x80", b"PK")), file
 
+    def test_the_last_step_is_logged_and_has_its_curve_however_short_the_run(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(steps=3, held_every=0), 1, Pace(log=10, samples=0))
+        list(run.train())
+        assert [row["step"] for row in run.folder.rows()] == [3]
+        assert run.folder.curve.exists()
+
     def test_what_a_run_leaves(self, tmp_path):
         run = begin(
             RunFolder(tmp_path / "r"),

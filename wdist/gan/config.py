@@ -117,6 +117,11 @@ class TrainConfig:
             )
 
     @property
+    def quantity(self) -> str:
+        """What the critic's reading is, in words."""
+        return self.loss.quantity(self.constraint)
+
+    @property
     def torch_dtype(self) -> torch.dtype:
         """The dtype itself."""
         return DTYPES[self.dtype]

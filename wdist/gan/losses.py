@@ -35,10 +35,9 @@ class Loss(ABC):
 
     needs_real: ClassVar[bool] = False
 
-    @property
     @abstractmethod
-    def quantity(self) -> str:
-        """What `reading` is, in words."""
+    def quantity(self, constraint: Constraint) -> str:
+        """What `reading` is, in words; in the data's unit, unless they end in another."""
 
     @abstractmethod
     def objective(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -50,7 +49,7 @@ class Loss(ABC):
 
     @abstractmethod
     def reading(self, raw: float, constraint: Constraint, scale: float) -> float:
-        """Turn the objective's value into `quantity`, where `scale` data units are one standard unit.
+        """Turn the objective's value into `quantity(constraint)`, where `scale` data units are one standard unit.
 
         Positive where the two laws differ, and falling as they come together.
         """
@@ -61,8 +60,11 @@ class Loss(ABC):
 class Wasserstein(Loss):
     """E f(x) − E f(y) against −E f(y) (Arjovsky, Chintala and Bottou 2017, Algorithm 1)."""
 
-    quantity = "W1"
     objective = staticmethod(dual_value)
+
+    def quantity(self, constraint: Constraint) -> str:
+        """W1, or what the constraint leaves of it: kappa*W1 under clipping."""
+        return constraint.quantity
 
     def generator(self, net: nn.Module, y: Tensor, x: Tensor | None) -> Tensor:
         """−E f(y)."""
@@ -70,7 +72,7 @@ class Wasserstein(Loss):
         return value
 
     def reading(self, raw: float, constraint: Constraint, scale: float) -> float:
-        """W1 in the data's unit, with the constraint's bias taken off."""
+        """In the data's unit, with the constraint's bias taken off."""
         return scale * constraint.reading(raw)
 
 
@@ -90,9 +92,8 @@ class _Discriminating(Loss):
         if self.real > 1:
             raise InputError(f"real is {self.real!r}; {LABELS}")
 
-    @property
     @final
-    def quantity(self) -> str:
+    def quantity(self, constraint: Constraint) -> str:
         """The divergence that an optimal discriminator sees."""
         return f"Jensen-Shannon divergence{' of smoothed labels' if self.real < 1 else ''} (nats)"
 

@@ -32,10 +32,9 @@ class Coarse(Loss):
 
     loss: Loss
 
-    @property
-    def quantity(self) -> str:
+    def quantity(self, constraint: Constraint) -> str:
         """That of the game."""
-        return self.loss.quantity
+        return self.loss.quantity(constraint)
 
     def objective(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """That of the game, to some three digits."""

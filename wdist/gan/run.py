@@ -133,15 +133,16 @@ class Run:
         self._sheet()
         rows = self.folder.rows()
         if seen := [row["critic"] for row in rows if "critic" in row]:
-            loss = self.trainer.config.loss
-            name = "the data's unit" if loss.quantity == "W1" else "nats"
+            quantity = self.trainer.config.quantity
+            axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
             reached = seen[-1] if self.reading is None else self.reading
-            title = f"{loss.quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
-            self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, f"{loss.quantity} ({name})"))
+            title = f"{quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
+            self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, axis))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
         pace, step = self.pace, report.step
-        if _due(step, pace.log) or report.held is not None or report.evaluation is not None:
+        told = report.held is not None or report.evaluation is not None
+        if told or _due(step, pace.log) or step == self.steps:
             self.log({**report.numbers, **report.words})
             for writer in writers:
                 writer(report)

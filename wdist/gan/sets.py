@@ -59,7 +59,8 @@ class Data:
     Attributes:
         name: One of `BUNDLED`; a folder of images; an .npy file (left on disk), .npz, IDX or a table.
         classes: Only rows of these labels; () for all.
-        labels: File of the labels, one a row, as IDX files and arrays have them.
+        labels: File of the labels, one a row, as IDX files and arrays have them; of a folder, one for each image in the
+            order of their names.
         size: Side in pixels to which the images of a folder are brought; None to insist that they be of one size.
         on_bad: What to do about a file of a folder that is no image: "refuse", or "skip" it and count.
         held_out: Share of a finite set that training never sees.
@@ -85,6 +86,11 @@ class Data:
         Raises:
             InputError: if there is no such set, file or class; the text says what there is.
         """
+        for option, given, whose in (("labels", self.labels, "files"), ("size", self.size, "a folder")):
+            if given is not None and self.name in BUNDLED:
+                raise InputError(
+                    f"{option}={given!r} is for {whose} of your own, not for {self.name}; drop it"
+                )
         if self.name in TOYS:
             if self.classes:
                 raise InputError(f"{self.name} is a law without classes; drop classes={self.classes}")
@@ -105,9 +111,11 @@ class Data:
                 f"{', '.join(BUNDLED)}, or give a path"
             )
         if path.is_dir():
-            images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad)
-            return of_images(images)
-        rows = of_array(read_points(path), str(path))
+            rows = of_images(datasets.image_folder(path, self.size, None, on_bad=self.on_bad))
+        elif self.size is None:
+            rows = of_array(read_points(path), str(path))
+        else:
+            raise InputError(f"size={self.size} is for a folder of images, not for {path}; drop it")
         if self.labels is None:
             return rows
         found = np.asarray(read_points(self.labels)).reshape(-1)
@@ -197,7 +205,9 @@ def _only(rows: Rows, classes: tuple[str, ...]) -> Rows:
     if not classes:
         return rows
     if rows.labels is None:
-        raise InputError(f"classes={classes} asks for labels, and {rows.about} has none; pass labels=FILE")
+        raise InputError(
+            f"classes={classes} asks for labels, and {rows.about} has none; pass labels=FILE (--labels FILE)"
+        )
     if unknown := [c for c in classes if c not in rows.names]:
         known = ", ".join(rows.names[:20]) + (", ..." if len(rows.names) > 20 else "")
         raise InputError(f"there is no class {', '.join(unknown)}; the classes are {known}")

@@ -262,7 +262,7 @@ class Trainer:
         every = self.config.held_every
         held = self.held_out() if every and self.step % every == 0 else None
         self.seconds += time.perf_counter() - started
-        quantity = self.config.loss.quantity
+        quantity = self.config.quantity
         report = StepReport(
             self.step, self.reading(raw), quantity, held, descended, seen[0], seen[1], self.seconds, self
         )

@@ -52,7 +52,7 @@ def show(run: Run, tensorboard: bool) -> None:
     run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
     for text in run.told:
         run.tell(text)
-    name = run.trainer.config.loss.quantity
+    name = run.trainer.config.quantity
     console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
