@@ -84,8 +84,11 @@ class TestLabelSmoothing:
         )
 
     def test_it_says_what_it_reads(self):
-        assert gan.Minimax(real=0.9).quantity == "Jensen-Shannon divergence of smoothed labels (nats)"
-        assert gan.Minimax().quantity == "Jensen-Shannon divergence (nats)"
+        assert (
+            gan.Minimax(real=0.9).quantity(gan.Free())
+            == "Jensen-Shannon divergence of smoothed labels (nats)"
+        )
+        assert gan.Minimax().quantity(gan.Free()) == "Jensen-Shannon divergence (nats)"
 
     @pytest.mark.parametrize("real", [0, 1.1, "0.9"])
     def test_labels_that_are_none_are_refused(self, real):
@@ -112,7 +115,7 @@ class TestFeatureMatching:
         loss = gan.FeatureMatching(inner)
         assert torch.equal(loss.objective(net, x, x + 1), inner.objective(net, x, x + 1))
         assert loss.reading(-1.0, gan.Free(), 2.0) == inner.reading(-1.0, gan.Free(), 2.0)
-        assert (loss.quantity, loss.needs_real) == (inner.quantity, True)
+        assert (loss.quantity(gan.Free()), loss.needs_real) == (inner.quantity(gan.Free()), True)
 
     def test_a_critic_without_a_last_layer_is_refused(self):
         with pytest.raises(InputError, match="Abs has no linear layer whose input could stand for a point"):

@@ -176,6 +176,7 @@ class TestAutocast:
 
     def test_the_game_is_read_as_it_is(self):
         loss = Coarse(gan.Wasserstein())
-        assert loss.quantity == "W1"
+        assert loss.quantity(gan.Free()) == "W1"
+        assert loss.quantity(wdist.Clip(0.1)) == "kappa*W1 (kappa unknown)"
         assert loss.reading(1.0, gan.Free(), 2.0) == 2.0
         assert gan.Wasserstein().objective is dual_value

@@ -229,7 +229,7 @@ class TestPictures:
             {"step": 10, "critic": 2.0, "held": 1.0},
             {"step": 20, "critic": None},
         ]
-        root = html_page.read(readings(rows, "W1", "m"))
+        root = html_page.read(readings(rows, "W1", "W1, in m"))
         curves = {e.classes[1]: e["d"] for e in root.all("path", kind="curve")}
         assert curves.keys() == {"training", "held"}
         start, end = (tuple(map(float, p.split(","))) for p in curves["training"][1:].split())

@@ -29,13 +29,13 @@ SERIES = (
 """Columns of a run's log, their class in the style sheet, and what they are."""
 
 
-def readings(rows: Sequence[dict[str, Any]], quantity: str, unit: str) -> Markup | None:
+def readings(rows: Sequence[dict[str, Any]], quantity: str, axis: str) -> Markup | None:
     """Draw what the critic read over the steps of the generator; None for a log without it.
 
     Args:
         rows: The log's.
         quantity: What was read.
-        unit: In which unit.
+        axis: The same with its unit.
     """
     seen = {
         key: np.array([(row["step"], row[key]) for row in rows if _plain(row.get(key))], dtype=float)
@@ -47,7 +47,7 @@ def readings(rows: Sequence[dict[str, Any]], quantity: str, unit: str) -> Markup
     every = np.concatenate([seen[key] for key, _, _ in known])
     x = Scale.over(every[:, 0].tolist(), 0.0, WIDTH, room=0.0)
     y = Scale.over([0.0, *every[:, 1].tolist()], HEIGHT - FOOT, HEAD)
-    parts = [ground(y, (0.0, WIDTH), f"{quantity}, in {unit}")]
+    parts = [ground(y, (0.0, WIDTH), axis)]
     for key, kind, _ in known:
         points = seen[key][np.unique(np.linspace(0, len(seen[key]) - 1, MOST_ROWS).astype(int))]
         at = x.all(points[:, 0]), y.all(points[:, 1])

@@ -53,8 +53,10 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     if not rows:
         raise InputError(f"{path} has logged no step yet; report on it when it has")
     config = written["config"]
-    quantity = (rebuilt(config["loss"]) if "loss" in config else Wasserstein()).quantity
-    unit = "the unit of the data" if quantity == "W1" else "nats"
+    loss = rebuilt(config["loss"]) if "loss" in config else Wasserstein()
+    quantity = loss.quantity(rebuilt(config["constraint"]))
+    unit = "nats" if quantity.endswith("(nats)") else "the unit of the data"
+    axis = quantity if unit == "nats" else f"{quantity}, in {unit}"
     if origin is None:
         origin = Origin.now(
             "",
@@ -81,7 +83,7 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
         {} if evaluation is None else {key: name for key, name in JUDGED.items() if key in evaluation.numbers}
     )
     return render(
-        "run.html", folder.path.resolve().name, data, curve=readings(finite, quantity, unit), sheets=_sheets(folder),
+        "run.html", folder.path.resolve().name, data, curve=readings(finite, quantity, axis), sheets=_sheets(folder),
         evaluation=evaluation, shown=shown, settings=settings(config),
     )  # fmt: skip
 
