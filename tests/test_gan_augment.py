@@ -258,6 +258,8 @@ class TestRefusals:
             (lambda: gan.Colour(contrast=-1), r"contrast is -1; pass a width from 0 \(none\) to 2"),
             (lambda: gan.InstanceNoise(0), "sigma is 0; pass a finite number above zero"),
             (lambda: gan.InstanceNoise(until=2), "until is 2; pass a share of the run, at most 1"),
+            (lambda: tiny(augment="flip"), "augment holds 'flip'; pass recipes"),
+            (lambda: tiny(augment=None), "augment holds None; pass recipes"),
             (lambda: tiny("flip"), r"augment holds 'flip'; pass recipes, such as \(gan.Flip\(\)"),
         ],
     )

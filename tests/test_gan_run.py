@@ -377,6 +377,11 @@ class TestCommandLine:
             ("train --resume r --data ring", "--resume takes data, loss and folder from the run"),
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
+            ("train --data ring --channels 8", "--channels: MLPGenerator and MLP have no width; drop it"),
+            (
+                "train --data mnist --generator dcgan --critic patches --units 8",
+                "--units: DCGANGenerator and PatchCritic have no widths; drop it, or choose other nets",
+            ),
             ("train --data ring --units a", "--units is 'a'; pass whole numbers, such as 100,100"),
             ("train --data ring --generator dcgan", "and a point has shape (2,); use gan.MLPGenerator"),
             ("train --data mnist --classes 11", "there is no class 11"),

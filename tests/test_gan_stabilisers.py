@@ -173,6 +173,10 @@ class TestMinibatchDiscrimination:
             InputError, match=r"f\(x\) depends on the whole batch, so GradientPenalty.* holds no slope"
         ):
             gan.WGANConfig(data=POINTS, critic=gan.MinibatchDiscrimination(wdist.MLP((8,))))
+        with pytest.raises(
+            InputError, match="sees each point beside others, and batch is 1; pass at least 2"
+        ):
+            gan.GANConfig(data=POINTS, critic=gan.MinibatchDiscrimination(wdist.MLP((8,))), batch=1)
 
 
 class Plain(OptimizerRule):

@@ -236,7 +236,7 @@ class TestPictures:
         assert (start[0], end[0]) == (0.0, 680.0)
         zero = max(float(e["y1"]) for e in root.all("line", kind="grid"))
         assert zero - start[1] == pytest.approx(2 * (zero - end[1]), abs=0.3)
-        assert readings([{"step": 3}], "W1", "m") is None
+        assert readings([{"step": 3}], "W1", "W1, in m") is None
 
     def test_every_family_has_its_curve_and_its_name(self):
         card = wdist.Calibration.load(wdist.Calibration.shipped()[0])

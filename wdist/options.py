@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 from wdist.errors import InputError
 
-__all__ = ["check_positive", "check_whole"]
+__all__ = ["check_positive", "check_whole", "check_widths"]
 
 
 def check_whole(name: str, value: Any, least: int = 1, remedy: str = "") -> None:
@@ -23,3 +24,11 @@ def check_positive(name: str, value: Any, remedy: str = "pass a finite number ab
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or value <= 0:
         raise InputError(f"{name} is {value!r}; {remedy}")
+
+
+def check_widths(value: Any) -> tuple[int, ...]:
+    """Units of hidden layers as a tuple; refuse what is none, empty, or has a layer without units."""
+    widths = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not widths or any(type(w) is bool or not isinstance(w, numbers.Integral) or w < 1 for w in widths):
+        raise InputError(f"widths is {value!r}; pass the units of each hidden layer, such as (100, 100)")
+    return tuple(int(w) for w in widths)

@@ -12,13 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wdist.errors import InputError
+from wdist.options import check_widths
 
 __all__ = [
     "ACTIVATIONS",
@@ -116,12 +115,7 @@ class MLP(Net):
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        given: Any = self.widths
-        whole = isinstance(given, Iterable) and not isinstance(given, str)
-        widths = tuple(given) if whole else ()
-        if not widths or any(type(w) is bool or not isinstance(w, Integral) or w < 1 for w in widths):
-            raise InputError(f"widths is {given!r}; pass the units of each hidden layer, such as (100, 100)")
-        object.__setattr__(self, "widths", tuple(int(w) for w in widths))
+        object.__setattr__(self, "widths", check_widths(self.widths))
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
 

@@ -107,9 +107,14 @@ class TrainConfig:
             raise InputError(
                 f"autocast is from float32 to bfloat16, and dtype is {self.dtype}; drop one of them"
             )
-        object.__setattr__(self, "augment", tuple(self.augment))
+        augment = self.augment if isinstance(self.augment, (tuple, list)) else (self.augment,)
+        object.__setattr__(self, "augment", tuple(augment))
         if wrong := [recipe for recipe in self.augment if not isinstance(recipe, Augmentation)]:
             raise InputError(f"augment holds {wrong[0]!r}; pass recipes, such as (gan.Flip(), gan.Shift())")
+        if isinstance(self.critic, MinibatchDiscrimination) and self.batch < 2:
+            raise InputError(
+                "minibatch discrimination sees each point beside others, and batch is 1; pass at least 2"
+            )
         if isinstance(self.critic, MinibatchDiscrimination) and not isinstance(self.constraint, Free):
             raise InputError(
                 f"under minibatch discrimination f(x) depends on the whole batch, so {self.constraint} holds no slope; "

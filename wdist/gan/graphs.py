@@ -21,7 +21,7 @@ from wdist.errors import InputError
 from wdist.gan.data import Form
 from wdist.gan.layers import linear
 from wdist.gan.networks import GeneratorNet
-from wdist.options import check_positive, check_whole
+from wdist.options import check_positive, check_whole, check_widths
 
 __all__ = ["GraphCritic", "GraphGenerator", "GraphLayout"]
 
@@ -145,7 +145,7 @@ class GraphGenerator(GeneratorNet):
         check_whole("code", self.code)
         for name in ("gain", "temperature"):
             check_positive(name, getattr(self, name))
-        object.__setattr__(self, "widths", checked_widths(self.widths))
+        object.__setattr__(self, "widths", check_widths(self.widths))
         object.__setattr__(self, "latent", self.code + self.layout.dim)
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
@@ -206,7 +206,7 @@ class GraphCritic(Net):
     placed: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", checked_widths(self.widths))
+        object.__setattr__(self, "widths", check_widths(self.widths))
         check_whole("readout", self.readout)
 
     def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> RelationalCritic:
@@ -264,14 +264,3 @@ class RelationalCritic(nn.Module):
         total = leaky_relu(self.read(torch.cat([h, known], dim=2)), SLOPE).sum(dim=1)  # (n, readout)
         value: Tensor = self.value(leaky_relu(self.hidden(total), SLOPE)).squeeze(1)
         return value
-
-
-def checked_widths(widths: Any) -> tuple[int, ...]:
-    """Units of layers, as a tuple."""
-    if (
-        not isinstance(widths, (tuple, list))
-        or not widths
-        or any(type(w) is not int or w < 1 for w in widths)
-    ):
-        raise InputError(f"widths is {widths!r}; pass the units of each hidden layer, such as (32, 32)")
-    return tuple(widths)

@@ -19,7 +19,7 @@ from wdist.errors import InputError
 from wdist.gan.data import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
 from wdist.gan.virtual import VirtualNorm, referenced
-from wdist.options import check_whole
+from wdist.options import check_whole, check_widths
 
 __all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator", "ladder"]
 
@@ -65,11 +65,7 @@ class MLPGenerator(GeneratorNet):
 
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
-        object.__setattr__(self, "widths", tuple(self.widths))
-        if not self.widths or any(type(w) is not int or w < 1 for w in self.widths):
-            raise InputError(
-                f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
-            )
+        object.__setattr__(self, "widths", check_widths(self.widths))
         for name, known in (("activation", ACTIVATIONS), ("norm", NORMS)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")

@@ -25,6 +25,10 @@ from wdist.gan.stopping import StoppingRule
 __all__ = ["augmentations", "begun_config", "changed", "evaluation", "numbers"]
 
 
+SIZES = {"units": "widths", "channels": "width", "latent": "latent"}
+"""Options and the field of a net's recipe that each sets."""
+
+
 def begun_config(
     loss: str, data: Data, published: bool, nets: dict[str, Any], changes: dict[str, Any],
     stabilisers: Sequence[str] = (),
@@ -48,6 +52,7 @@ def changed(
     lr = fields.pop("lr", None)
     fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
     fields["critic"] = _net("critic", {"mlp": MLP, **CRITICS}, config.critic, nets)
+    _check_used(nets, fields["generator"], fields["critic"])
     if lr is not None:
         for name in ("generator_optimizer", "critic_optimizer"):
             rule = getattr(config, name)
@@ -75,8 +80,16 @@ def _net(side: str, known: dict[str, Any], had: Any, nets: dict[str, Any]) -> An
         raise InputError(f"--{side} is {name!r}; choose one of {', '.join(known)}")
     recipe = had if name is None or isinstance(had, known[name]) else known[name]()
     fields = {f.name for f in dataclasses.fields(recipe)}
-    sizes = {"widths": nets["units"], "width": nets["channels"], "latent": nets["latent"]}
+    sizes = {field: nets[option] for option, field in SIZES.items()}
     return dataclasses.replace(recipe, **{k: v for k, v in sizes.items() if v is not None and k in fields})
+
+
+def _check_used(nets: dict[str, Any], *recipes: Any) -> None:
+    """Refuse a size that neither net has."""
+    for option, field in SIZES.items():
+        if nets[option] is not None and not any(hasattr(getattr(r, "net", r), field) for r in recipes):
+            names = " and ".join(type(recipe).__name__ for recipe in recipes)
+            raise InputError(f"--{option}: {names} have no {field}; drop it, or choose other nets")
 
 
 def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
