@@ -49,6 +49,11 @@ class TestLayout:
                 "nodes has codes 3 to 3; pass whole numbers 0 to 2",
             ),
             (
+                np.zeros((1, 4)),
+                np.zeros((1, 4, 4), int),
+                r"nodes has codes 0\.0 to 0\.0; pass whole .* as integers",
+            ),
+            (
                 np.zeros((1, 4), int),
                 np.full((1, 4, 4), -1),
                 "adj has codes -1 to -1; pass whole numbers 0 to 2",
@@ -99,6 +104,8 @@ class TestGenerator:
         assert len(net(alike).unique(dim=0)) > 100
 
     def test_it_makes_graphs_only(self):
+        with pytest.raises(wdist.InputError, match="points of 7 coordinates are no graphs of GraphLayout"):
+            gan.GraphLayout().decode(torch.zeros(2, 7))
         with pytest.raises(wdist.InputError, match="points of 784 coordinates are no graphs of GraphLayout"):
             gan.Trainer(gan.preset("wgan-gp", "mnist", generator=GraphGenerator()))
         rows = LAYOUT.encode(*graphs(20, LAYOUT)).astype(float)
@@ -263,14 +270,24 @@ class TestMolecules:
                 r"shapes \(4,\) and \(4, 4\); pass \(n, k\) and \(n, k, k\)",
             ),
             (
+                np.ones((1, 2)),
+                np.zeros((1, 2, 2), int),
+                r"nodes has codes 1.0 to 1.0; pass whole numbers 0 to 4 .*, as integers",
+            ),
+            (
+                np.ones((1, 2), int),
+                np.array([[[0, 1], [0, 0]]]),
+                "adj is not symmetric; pass each bond at both places",
+            ),
+            (
                 np.full((1, 2), 5),
                 np.zeros((1, 2, 2), int),
-                r"nodes has codes 5 to 5; pass 0 to 4 \(none, C, N, O, F\)",
+                r"nodes has codes 5 to 5; pass whole numbers 0 to 4 \(none, C, N, O, F\)",
             ),
             (
                 np.ones((1, 2), int),
                 np.full((1, 2, 2), 4),
-                r"adj has codes 4 to 4; pass 0 to 3 \(none, SINGLE",
+                r"adj has codes 4 to 4; pass whole numbers 0 to 3 \(none, SINGLE",
             ),
         ],
     )

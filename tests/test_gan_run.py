@@ -323,6 +323,7 @@ class TestCommandLine:
         assert config["generator"]["widths"] == config["critic"]["widths"] == [8]
         again = cli("gan train --resume runs/seven")
         assert again.exit_code == 0, again.output
+        assert "nothing was left to do: all 6 steps are done" in again.stderr
         assert cli("gan sample runs/seven --out s.png -n 9").exit_code == 0
         with Image.open("s.png") as sheet:
             assert sheet.size == (3 * 56, 3 * 56)

@@ -162,7 +162,8 @@ def image_folder(
         if image.shape[:2] != first:
             raise InputError(
                 f"{file} is {image.shape[0]} x {image.shape[1]} pixels (height x width) and {files[0].name} "
-                f"is {first[0]} x {first[1]}; bring them to one size: image_folder(path, size={first})"
+                f"is {first[0]} x {first[1]}; bring them to one size: image_folder(path, size={first}), "
+                "or --size where a GAN is trained"
             )
     names = np.array([file.name for file in files])
     return Images(np.stack(pixels), names, names, f"folder {path}", "the user's")

@@ -151,7 +151,10 @@ def _check_parts(config: TrainConfig, ranks: Ranks, net: nn.Module, critic: nn.M
         return
     where = " and ".join(parts)
     if batch_normed(net) or batch_normed(critic):
-        raise InputError(f"batch normalisation goes by the whole batch, and {where}; pass norm='none'")
+        raise InputError(
+            f"batch normalisation goes by the whole batch, and {where}; pass norm='none' or 'virtual' to the net's "
+            "recipe, or, at the command line, --generator mlp or --stabiliser virtual-batch-norm"
+        )
     if reason := whole_batches(config.critic, config.loss):
         raise InputError(f"{reason}, and {where}; train in one process on whole batches, or leave it out")
 

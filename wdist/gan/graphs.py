@@ -89,16 +89,15 @@ class GraphLayout:
         up, right = self._above
         parts = []
         for name, codes, many in (("nodes", nodes, self.kinds), ("adj", adj[:, up, right], self.bonds)):
-            if codes.size and not 0 <= codes.min() <= codes.max() < many:
-                raise InputError(
-                    f"{name} has codes {codes.min()} to {codes.max()}; pass whole numbers 0 to {many - 1}"
-                )
+            check_codes(name, codes, many)
             parts.append(np.eye(many, dtype=np.uint8)[codes].reshape(n, -1))
         return FULL * np.concatenate(parts, axis=1)
 
     def decode(self, rows: Any) -> tuple[Array, Array]:
         """Nodes (n, nodes) and bonds (n, nodes, nodes), uint8, of rows (n, dim): the fullest level of each group."""
-        nodes, bonds = (group.argmax(2).byte().cpu().numpy() for group in self.groups(torch.as_tensor(rows)))
+        rows = torch.as_tensor(rows)
+        self.check(rows.shape[-1])
+        nodes, bonds = (group.argmax(2).byte().cpu().numpy() for group in self.groups(rows))
         adj = np.zeros((len(nodes), self.nodes, self.nodes), np.uint8)
         up, right = self._above
         adj[:, up, right] = bonds
@@ -264,3 +263,11 @@ class RelationalCritic(nn.Module):
         total = leaky_relu(self.read(torch.cat([h, known], dim=2)), SLOPE).sum(dim=1)  # (n, readout)
         value: Tensor = self.value(leaky_relu(self.hidden(total), SLOPE)).squeeze(1)
         return value
+
+
+def check_codes(name: str, codes: Array, many: int, words: str = "") -> None:
+    """Refuse what is no array of whole numbers below `many`, which `words` may list."""
+    if codes.size and (codes.dtype.kind not in "iu" or not 0 <= codes.min() <= codes.max() < many):
+        raise InputError(
+            f"{name} has codes {codes.min()} to {codes.max()}; pass whole numbers 0 to {many - 1}{words}, as integers"
+        )

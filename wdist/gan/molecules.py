@@ -17,6 +17,7 @@ from PIL import Image
 
 from wdist.datasets import Graphs
 from wdist.errors import InputError
+from wdist.gan.graphs import check_codes
 from wdist.options import check_whole
 from wdist.rng import Seed, as_rng
 
@@ -64,7 +65,7 @@ def smiles(nodes: Any, adj: Any) -> list[str | None]:
         A line each; pieces are parted by a dot.
 
     Raises:
-        InputError: if RDKit is not installed, or for another code or shape.
+        InputError: if RDKit is not installed, for another code or shape, or bonds that are not symmetric.
     """
     nodes, adj = np.asarray(nodes), np.asarray(adj)
     if nodes.ndim != 2 or adj.shape != (*nodes.shape, nodes.shape[1]):
@@ -72,11 +73,11 @@ def smiles(nodes: Any, adj: Any) -> list[str | None]:
             f"nodes and adj have shapes {nodes.shape} and {adj.shape}; pass (n, k) and (n, k, k)"
         )
     for name, codes, known in (("nodes", nodes, ELEMENTS), ("adj", adj, BONDS)):
-        if codes.size and not 0 <= codes.min() <= codes.max() < len(known):
-            raise InputError(
-                f"{name} has codes {codes.min()} to {codes.max()}; pass 0 to {len(known) - 1} (none, "
-                f"{', '.join(known[1:])})"
-            )
+        check_codes(name, codes, len(known), f" (none, {', '.join(known[1:])})")
+    if not np.array_equal(adj, adj.transpose(0, 2, 1)):
+        raise InputError(
+            "adj is not symmetric; pass each bond at both places, as adj + adj.transpose(0, 2, 1) does"
+        )
     with _rdkit():
         return [_written(*graph) for graph in zip(nodes.tolist(), adj.tolist(), strict=True)]
 

@@ -80,7 +80,9 @@ def show(run: Run, tensorboard: bool) -> None:
                     )
     if not run.trainer.ranks.first:
         return
-    if last is not None:
+    if last is None:
+        console.print(f"wdist: nothing was left to do: all {run.trainer.step} steps are done", soft_wrap=True)
+    else:
         said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
         output().print(said, soft_wrap=True)
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
