@@ -139,10 +139,14 @@ def _standings(members: list[Record]) -> Standings:
 
 
 def _segments(sizes: dict[int, Standings]) -> list[tuple[int, list[str]]]:
-    """Where each winner's reign begins, with the engines that ran there ranked, fastest first."""
+    """Where each winner's reign begins, with the engines that ran there ranked, fastest first.
+
+    One that is wrong, or out of patience, on a family of the next size may be so between the two: it is not taken.
+    """
     reigns: list[tuple[str, list[int]]] = []
-    for n, standings in sorted(sizes.items()):
-        best = min(standings, key=lambda engine: _rank(standings[engine]))
+    measured = sorted(sizes.items())
+    for (n, standings), (_, later) in zip(measured, [*measured[1:], measured[-1]], strict=True):
+        best = min(standings.keys() & later.keys(), key=lambda engine: _rank(standings[engine]))
         before = reigns[-1][0] if reigns else best
         slower, mean = _rank(standings.get(before, (math.inf, math.inf)))
         if slower <= _rank(standings[best])[0] and mean <= MARGIN * standings[best][1]:
@@ -166,20 +170,26 @@ def _rank(standing: Standing) -> tuple[bool, float]:
 
 
 def _crossing(before: str, best: str, low: int, high: int, sizes: dict[int, Standings]) -> int:
-    """From where between two sizes the better one is so: nowhere slower than POT, and faster than the one before it.
+    """From where between two sizes the better one is taken, by ratios of times as powers of n.
 
-    Ratios of times are taken for powers of n.
+    Once it is nowhere slower than POT, that is where it passes the one before, or that one falls behind POT somewhere.
     """
     then, now = sizes[low].get(best), sizes[high][best]
     rivals = sizes[low].get(before), sizes[high].get(before)
     if then is None or None in rivals:
         return high
-    (_, rival_then), (_, rival_now) = rivals  # type: ignore[misc]
-    shares = [0.0]
-    for first, last in ((then[0], now[0]), (then[1] / rival_then, now[1] / rival_now)):
-        if first > 1:
-            shares.append(math.log(first) / math.log(first / last) if last < 1 else 1.0)
-    return math.ceil(low * (high / low) ** max(shares))
+    (worst_then, rival_then), (worst_now, rival_now) = rivals  # type: ignore[misc]
+    sound = _share(then[0], now[0])
+    passes = _share(then[1] / rival_then, now[1] / rival_now)
+    falls = _share(1 / worst_then, 1 / worst_now)
+    return math.ceil(low * (high / low) ** max(sound, min(passes, falls)))
+
+
+def _share(first: float, last: float) -> float:
+    """Where on the way a ratio falls to one: 0 if it begins below, 1 if it never does."""
+    if first <= 1:
+        return 0.0
+    return math.log(first) / math.log(first / last) if last < 1 else 1.0
 
 
 def _ranking(sizes: list[Standings], best: str) -> list[str]:

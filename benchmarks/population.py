@@ -17,7 +17,7 @@ import torch
 import typer
 
 import wdist
-from benchmarks.coverage import LEVEL, SEED, Array, Cell, Measure, Only, Resume, Share, fill
+from benchmarks.coverage import LEVEL, SEED, Array, Cell, Keep, Measure, Only, Resume, Share, fill
 from wdist.question import Question, ask
 from wdist.rng import as_rng
 
@@ -44,9 +44,6 @@ def cells() -> Iterator[Cell]:
         for d in DIMENSIONS:
             for change, by in (("none", 0.0), ("shift", 0.5)):
                 yield Cell("bounds", "normal", n, n, d, change, by, repeats=400)
-    for n in (200, 1000):
-        for d in DIMENSIONS:
-            yield Cell("bounds", "normal", n, n, d, "scale", 1.3, repeats=400)
     for change, by in (("none", 0.0), ("shift", 0.5)):
         for law in ("t3", "lognormal"):
             for d in (2, 8):
@@ -60,6 +57,9 @@ def cells() -> Iterator[Cell]:
         yield Cell("tightness", "normal", 5000, 5000, 8, change, by, repeats=20)
     yield Cell("tightness", FUNNELS, 5000, 5000, 8, repeats=20)
     yield Cell("duration", "normal", 2000, 2000, 16, "shift", 0.5, repeats=5)
+    for n in (200, 1000):
+        for d in DIMENSIONS:
+            yield Cell("bounds", "normal", n, n, d, "scale", 1.3, repeats=400)
 
 
 @cache
@@ -143,9 +143,9 @@ MEASURES: dict[str, Measure] = {
 }  # fmt: skip
 
 
-def main(only: Only = None, share: Share = 1.0, resume: Resume = False) -> None:
+def main(only: Only = None, share: Share = 1.0, resume: Resume = False, keep: Keep = False) -> None:
     """Measure the bounds between laws, one cell after the other."""
-    fill("population", PROMISES, cells(), MEASURES, only, share, resume)
+    fill("population", PROMISES, cells(), MEASURES, only, share, resume, keep)
 
 
 if __name__ == "__main__":

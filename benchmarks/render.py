@@ -20,6 +20,7 @@ from benchmarks import (
     critic,
     crossovers,
     digits,
+    games,
     gpu,
     kappa,
     population,
@@ -69,7 +70,8 @@ def page(results: Path) -> str:
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
-    sections += [("clipping", clipping.__doc__, clipping.table), ("gpu", gpu.__doc__, gpu.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
+    sections += [("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(

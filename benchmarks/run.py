@@ -20,6 +20,7 @@ from benchmarks import clipping as clipping_
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
+from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
@@ -37,6 +38,9 @@ Quick = Annotated[
     bool, typer.Option("--quick", help="A tenth of the size, one seed: a trial of the machinery.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a table that was interrupted.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which.")
+]
 RULES = ROOT / "wdist" / "data" / "crossovers.json"
 QUICK_PACE = Pace(repeats=3, budget=5)
 
@@ -58,10 +62,7 @@ def exact(
     ),
     quick: Quick = False,
     resume: Resume = False,
-    keep: Annotated[
-        bool,
-        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
-    ] = False,
+    keep: Keep = False,
 ) -> None:
     """Measure the tables of exact, sliced and Sinkhorn distances, one file a group."""
     if unknown := set(only or ()) - set(GROUPS):
@@ -85,9 +86,9 @@ def scaling(quick: Quick = False, resume: Resume = False) -> None:
 
 
 @app.command()
-def crossovers(quick: Quick = False, resume: Resume = False) -> None:
+def crossovers(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
     """Measure which engine is fastest where; writes wdist/data/crossovers.json."""
-    table = begun(folder(quick) / "crossovers.json", resume=resume)
+    table = begun(folder(quick) / "crossovers.json", resume=resume, keep=keep)
     fill(table, crossovers_.rows(table, quick), Pace(3, 2))
     write_whole(QUICK / "rules.json" if quick else RULES, crossovers_.written(table))
 
@@ -180,10 +181,7 @@ def kappa(
 def clipping(
     quick: Quick = False,
     resume: Resume = False,
-    keep: Annotated[
-        bool,
-        typer.Option("--keep", help="On resuming, keep rows of another state of the code; they say which."),
-    ] = False,
+    keep: Keep = False,
 ) -> None:
     """Measure ways of clipping by how far kappa carries over to a family that was left out."""
     table = begun(folder(quick) / "clipping.json", resume=resume, keep=keep)
@@ -199,6 +197,26 @@ def gan(quick: Quick = False, turns: Annotated[int, typer.Option(help="Of each s
     for kind, times in found["times as fast"].items():
         typer.echo(f"{kind}: {times:.2f} times the generator steps a second, on {found['threads']} threads")
     typer.echo(f"gradients differ by {found['gradient difference']:.1e} of the largest")
+
+
+@app.command()
+def games(
+    digits: Annotated[
+        list[str] | None, typer.Option(help=f"A set of digits: {', '.join(games_.CLASSES)}; repeatable.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A game of benchmarks/games.py; repeatable.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(games_.SEEDS))] = len(
+        games_.SEEDS
+    ),
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure WGANs and standard GANs on one, two and ten classes of digits, at an equal number of updates."""
+    table = begun(folder(quick) / "games.json", resume=resume)
+    chosen = digits or list(games_.CLASSES), only or list(games_.GAMES)
+    games_.measure(
+        table, *chosen, games_.SEEDS[: 1 if quick else seeds], 60 if quick else games_.UPDATES, typer.echo
+    )
 
 
 def folder(quick: bool) -> Path:

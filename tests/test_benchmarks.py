@@ -471,6 +471,19 @@ class TestCrossovers:
         rows[1]["sides"][1]["cpu"] = None  # not right there
         assert [rule["from"] for rule in crossovers.rules(rows)] == [800, 0]
 
+    def test_one_that_falls_behind_somewhere_is_left_where_it_does(self):
+        """On average the faster one at both ends, but from twice as fast to twice as slow as POT on one family."""
+        rows = self.grid({200: {"pot": 1.0, "lapx": 0.1}, 800: {"pot": 4.0, "lapx": 0.4}})
+        rows[0]["sides"][1]["cpu"], rows[2]["sides"][1]["cpu"] = [0.5], [8.0]
+        found = crossovers.rules(rows)
+        assert [(rule["from"], rule["engines"][0]) for rule in found] == [(400, "pot"), (0, "lapx")]
+
+    def test_one_that_fails_at_the_next_size_is_not_taken_before(self):
+        rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}, 800: {"pot": 4.0, "sparse": 2.0}})
+        assert crossovers.rules(rows)[0]["engines"] == ["sparse", "pot"]
+        rows[2]["sides"][1]["cpu"] = None  # on one family, at 800
+        assert [rule["engines"][0] for rule in crossovers.rules(rows)] == ["pot"]
+
     def test_clouds_that_lie_apart_have_rules_of_their_own(self):
         rows = self.grid({200: {"pot": 2.0, "sparse": 1.0}})
         rows[1]["instance"]["family"] = "separated"

@@ -1,6 +1,7 @@
 """Convolutional critics: their certificates against the matrix of the operator, their gradients, their refusals."""
 
 import cmath
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from wdist.critic.convolution import Convolution
 from wdist.critic.lipschitz import lipschitz_bound, steepest_pair
 from wdist.critic.nets import NORM_PRESERVING
 from wdist.critic.parts import BLOCK, Split, drawn_rows
+from wdist.critic.potential import Scaling
 from wdist.critic.slope import input_gradient, is_piecewise_linear
 from wdist.critic.step import CriticStep
 from wdist.critic.symbol import convolution_norm
@@ -35,6 +37,11 @@ def true_norm(layer, shape):
     unit = torch.eye(math.prod(shape), dtype=torch.float64).view(-1, *shape)
     with torch.no_grad():
         return float(torch.linalg.matrix_norm((layer(unit) - layer(torch.zeros_like(unit))).flatten(1), 2))
+
+
+def lying_otherwise(x, c, h, w):
+    """Flattened (C, H, W) to flattened (H, W, C)."""
+    return x.reshape(-1, c, h, w).movedim(1, 3).flatten(1)
 
 
 def trained(constraint, recipe, steps=20):
@@ -104,6 +111,7 @@ class TestCertificate:
         [
             *((Orthonormal(), ConvNet((2, 8, 8), (6, 8), name)) for name in NORM_PRESERVING),
             (Orthonormal(), ConvNet((1, 7, 6), (3, 8))),
+            (Orthonormal(), ConvNet((7, 6, 3), (6, 8))),
             (Spectral(), ConvNet((2, 8, 8), (6, 8), "leaky_relu", kernel=4)),
             (Clip(0.1), ConvNet((2, 8, 8), (6, 8), "relu", kernel=3)),
         ],
@@ -129,14 +137,15 @@ class TestNet:
 
     @pytest.mark.parametrize("activation", ["maxmin", "groupsort"])
     def test_sorting_is_of_channels_at_each_pixel(self, activation):
-        net = ConvNet((2, 4, 4), (5,), activation).build(*images((2, 4, 4)), generator())
-        h = net.layers[:2](images((2, 4, 4))[0])
+        net = ConvNet((2, 6, 6), (5,), activation).build(*images((2, 6, 6)), generator())
+        h = net.layers[:2](images((2, 6, 6))[0])
         assert torch.equal(net.layers[2](h).sort(1).values, h.sort(1).values)
         assert not torch.equal(net.layers[2](h), h)
 
     @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])
     @pytest.mark.parametrize(
-        ("shape", "kernel"), [((2, 8, 8), 4), ((1, 7, 5), 3), ((3, 7, 6), 2), ((1, 5, 5), 4)]
+        ("shape", "kernel"),
+        [((2, 8, 8), 4), ((1, 7, 5), 3), ((3, 7, 6), 2), ((1, 5, 5), 4), ((7, 6, 3), 4), ((7, 5), 3)],
     )
     def test_closed_form_is_the_double_backward(self, activation, shape, kernel):
         x, y = images(shape, 12)
@@ -154,13 +163,14 @@ class TestNet:
             assert w.any()
 
     def test_others_are_differentiated_twice(self):
-        net = ConvNet((1, 4, 4), (4,), "maxmin").build(*images((1, 4, 4)), generator())
+        net = ConvNet((1, 6, 6), (4,), "maxmin").build(*images((1, 6, 6)), generator())
         assert not is_piecewise_linear(net)
-        assert input_gradient(net, images((1, 4, 4))[0]).shape == (40, 16)
+        assert input_gradient(net, images((1, 6, 6))[0]).shape == (40, 36)
 
-    def test_round_trip_is_exact(self, tmp_path):
-        a, b = (z.numpy().reshape(-1, 2, 6, 6) for z in images((2, 6, 6), 60))
-        f = wdist.estimate(a, b, method=Critic(net=ConvNet((2, 6, 6), (4, 8)), steps=20)).detail.potential
+    @pytest.mark.parametrize("shape", [(2, 6, 6), (6, 6, 2)])
+    def test_round_trip_is_exact(self, tmp_path, shape):
+        a, b = (z.numpy().reshape(-1, *shape) for z in images(shape, 60))
+        f = wdist.estimate(a, b, method=Critic(net=ConvNet(shape, (4, 8)), steps=20)).detail.potential
         f.save(tmp_path / "f.safetensors")
         g = Potential.load(tmp_path / "f.safetensors")
         assert g(a).tolist() == f(a).tolist()
@@ -169,6 +179,78 @@ class TestNet:
     def test_grows_up_to_a_width(self):
         assert ConvNet((1, 8, 8), (8, 16)).grown(100) == ConvNet((1, 8, 8), (16, 32))
         assert ConvNet((1, 8, 8), (8, 16)).grown(31) is None
+
+
+class TestOrder:
+    """Images as they lie: the same net on the same images, whichever end their channels are at."""
+
+    SHAPES = (3, 10, 8), (10, 8, 3)
+
+    @pytest.mark.parametrize("last", [(10, 8, 3), (9, 9, 4), (5, 6, 2)])
+    def test_both_orders_are_one_function(self, last):
+        h, w, c = last
+        x, y = images((c, h, w))
+        first, other = (
+            ConvNet(shape, (4, 6), kernel=3).build(x, y, generator(2)) for shape in ((c, h, w), last)
+        )
+        turned = lying_otherwise(x, c, h, w)
+        assert other(turned).tolist() == pytest.approx(first(x).tolist(), rel=1e-12)
+        assert not torch.allclose(other(x), first(x), rtol=0.1)
+        slopes = input_gradient(first, x)
+        assert torch.allclose(
+            input_gradient(other, turned), lying_otherwise(slopes, c, h, w), rtol=1e-9, atol=1e-12
+        )
+        assert lipschitz_bound(other) == lipschitz_bound(first)
+
+    def test_grey_images_are_one_net_however_they_are_told(self):
+        x, y = images((1, 6, 7))
+        recipes = [ConvNet(shape, (4,)) for shape in ((1, 6, 7), (6, 7, 1), (6, 7))]
+        nets = [recipe.build(x, y, generator(2)) for recipe in recipes]
+        assert nets[0](x).tolist() == nets[1](x).tolist() == nets[2](x).tolist()
+        assert {recipe.geometry for recipe in recipes} == {(1, 6, 7)}
+        assert all(recipe.fits(shape) for recipe in recipes for shape in ((6, 7), (6, 7, 1), (1, 6, 7)))
+
+    @pytest.mark.parametrize(
+        ("shape", "last"), [((3, 8, 8), False), ((8, 8, 4), True), ((28, 28), True), ((4, 1, 5), False)]
+    )
+    def test_the_short_end_has_the_channels(self, shape, last):
+        assert ConvNet(shape).channels_last is last
+        assert ConvNet((6, 8, 9), channels_last=last).geometry == ((9, 6, 8) if last else (6, 8, 9))
+
+    def test_an_estimate_is_of_the_images_and_not_of_their_order(self):
+        """Stripes of colour that an orthonormal patch sees at once in the right order and spread in the wrong one."""
+        g = np.random.default_rng(0)
+        a = g.normal(size=(120, 8, 8, 3)) * 0.1
+        b = g.normal(size=(120, 8, 8, 3)) * 0.1
+        b += np.array([1.0, -1.0, 0.5]) * g.choice([-1, 1], size=(120, 1, 1, 1))
+
+        def value(a, b, shape):
+            method = Critic(net=ConvNet(shape, (6, 8)), steps=40, batch=32, dtype=torch.float64)
+            return wdist.estimate(a, b, method=method, seed=0).value
+
+        def flat(z):
+            return z.reshape(120, -1)
+
+        right = value(a, b, (8, 8, 3))
+        first = value(*(z.transpose(0, 3, 1, 2) for z in (a, b)), (3, 8, 8))
+        assert right == pytest.approx(first, rel=1e-6)
+        assert value(flat(a), flat(b), (8, 8, 3)) == right
+        assert abs(value(flat(a), flat(b), (3, 8, 8)) - right) > 0.02 * right
+
+    def test_what_was_saved_before_keeps_its_order(self, tmp_path, monkeypatch):
+        """Files that say nothing of the order have the channels first, even where the shape would tell otherwise."""
+        x, y = images((9, 8, 2))
+        net = ConvNet((9, 8, 2), (4,), channels_last=False).build(x, y, generator(1))
+        f = Potential(net, Scaling(torch.zeros(144, dtype=torch.float64), 1.0))
+        silent = dataclasses.asdict(net.recipe)
+        del silent["channels_last"]
+        monkeypatch.setattr(
+            "wdist.critic.potential._described", lambda net: {"kind": "convolutions", **silent}
+        )
+        f.save(tmp_path / "f.safetensors")
+        g = Potential.load(tmp_path / "f.safetensors")
+        assert g.net.recipe == net.recipe
+        assert g(x).tolist() == f(x).tolist()
 
 
 class TestFit:
@@ -225,8 +307,20 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("make", "text"),
         [
-            (lambda: ConvNet((28, 28)), "shape is (28, 28); pass channels, height and width of an image"),
-            (lambda: ConvNet((1, 0, 8)), "shape is (1, 0, 8); pass channels, height and width"),
+            (
+                lambda: ConvNet((28,)),
+                "shape is (28,); pass that of one image as it lies, such as (64, 64, 3), (3, 64, 64)",
+            ),
+            (lambda: ConvNet((1, 0, 8)), "shape is (1, 0, 8); pass that of one image as it lies"),
+            (
+                lambda: ConvNet((8, 8, 64)),
+                "shape is (8, 8, 64), which may have its channels at either end; pass channels_last=True or False",
+            ),
+            (lambda: ConvNet((3, 3, 3)), "which may have its channels at either end"),
+            (
+                lambda: ConvNet((3, 8, 8), channels_last="no"),
+                "channels_last is 'no'; pass True, False, or None",
+            ),
             (lambda: ConvNet((1, 8, 8), ()), "channels is (); pass the output channels of each convolution"),
             (lambda: ConvNet((1, 8, 8), 5), "channels is 5; pass the output channels of each convolution"),
             (lambda: ConvNet((1, 8, 8), activation="gelu"), "activation is 'gelu'; choose one of relu"),
@@ -242,7 +336,23 @@ class TestRefusals:
                 lambda: wdist.estimate(
                     np.ones((30, 8, 8, 3)), np.ones((30, 8, 8, 3)), method=Critic(net=ConvNet((3, 8, 8)))
                 ),
-                "(channels, height, width) = (3, 8, 8) and these are (8, 8, 3); pass their shape, channels first",
+                "its ConvNet is for images (3, 8, 8) and these are (8, 8, 3); pass ConvNet((8, 8, 3))",
+            ),
+            (
+                lambda: wdist.estimate(
+                    lambda n: torch.ones(n, 8, 8, 3),
+                    np.ones((30, 192)),
+                    method=Critic(net=ConvNet((3, 8, 8))),
+                ),
+                "its ConvNet is for images (3, 8, 8) and these are (8, 8, 3); pass ConvNet((8, 8, 3))",
+            ),
+            (
+                lambda: wdist.estimate(
+                    torch.utils.data.DataLoader(torch.ones(40, 8, 8, 3), 20),
+                    np.ones((30, 192)),
+                    method=Critic(net=ConvNet((3, 8, 8))),
+                ),
+                "its ConvNet is for images (3, 8, 8) and these are (8, 8, 3); pass ConvNet((8, 8, 3))",
             ),
             (
                 lambda: Orthonormal().prepare(

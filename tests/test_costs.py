@@ -52,6 +52,25 @@ def test_short_distances_far_from_the_origin_keep_their_digits():
     assert float(distances(x.repeat(30, 1), y.repeat(30, 1))[0, 0]) == pytest.approx(1e-7, rel=1e-12)
 
 
+@pytest.mark.parametrize("many", [40, 300])
+@pytest.mark.parametrize("spread", [1.0, 0.1, 1e-3, 1e-9])
+def test_many_coordinates_cost_no_digits(many, spread):
+    """Clusters of all widths, so that some pairs are found by the expansion, some by differences, some blocks whole."""
+    rng = np.random.default_rng(3)
+    centres = rng.standard_normal((30, many))
+    x, y = (centres[rng.integers(30, size=k)] + spread * rng.standard_normal((k, many)) for k in (500, 300))
+    y[:40], y[40:60] = x[:40], x[40:60] + 1e-12
+    true = cdist(x.astype(np.longdouble), y.astype(np.longdouble))
+    np.testing.assert_allclose(distances(*map(torch.from_numpy, (x, y))), true, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("unit", [1e-308, 1e-200, 1e-160, 1e160, 1e200, 1e300])
+def test_many_coordinates_need_no_unit(unit):
+    rng = np.random.default_rng(4)
+    x, y = (torch.from_numpy(rng.standard_normal((k, 50))) for k in (20, 30))
+    np.testing.assert_allclose(distances(unit * x, unit * y) / unit, distances(x, y), rtol=1e-13)
+
+
 def test_points_on_each_other_are_at_zero():
     assert distances(X, X).diagonal().tolist() == [0.0] * 7
     assert distances(0 * X, 0 * Y).abs().sum() == 0

@@ -182,10 +182,9 @@ def test_engines_are_as_measured():
         bands.setdefault(band, {})[rule["engines"][0]] = rule["from"]  # rules go down in size
     never = {band for band, first in bands.items() if "sparse" not in first}
     apart = {(1, 1.5, 1, 3, masses, True) for masses in ("matched", "uneven", "uniform")}
-    many = {
-        (*p, 91, None, masses, False) for p in ((1, 1.5), (1.5, None)) for masses in ("uneven", "uniform")
-    }
-    assert never == {*apart, *many, (1, 1.5, 1, 3, "uniform", False)}
+    many = {(*p, 91, None, masses, False) for p in ((1, 1.5), (1.5, None)) for *_, masses, _ in apart}
+    flat = {(1, 1.5, 1, 3, masses, False) for masses in ("uneven", "uniform")}
+    assert never == {*apart, *many, *flat, (1, 1.5, 16, 91, "uniform", False)}
     starts = [first["sparse"] for band, first in bands.items() if band not in never and band[2] < 91]
     assert all(350 <= start <= 4600 for start in starts)
     assert {engine for first in bands.values() for engine in first} == {"sparse", "pot", "lapx"}

@@ -168,6 +168,14 @@ class TestEstimatesFloor:
             wdist.estimate(x, y + 0.01, floor=True)
         wdist.estimate(x, y + 3, floor=True)  # no warning, which would be an error
 
+    def test_a_series_has_a_floor_that_is_too_low(self, rng):
+        walk, x = rng.standard_normal((200, 1)).cumsum(axis=0), rng.standard_normal(200)
+        with pytest.warns(
+            wdist.WdistWarning, match=r"rows of b depend on .* and the floor takes them for independent"
+        ):
+            wdist.estimate(x + 60, walk, floor=True)
+        wdist.estimate(x + 60, rng.permutation(walk), floor=True)  # no warning
+
     @pytest.mark.parametrize("method", ["sliced", "sinkhorn", wdist.Circle(period=24.0)])
     def test_other_quantities_have_no_such_floor(self, method):
         with pytest.raises(

@@ -87,3 +87,83 @@ def test_over_its_own_slope_kappa_moves_less():
     )
     assert more[0] > 1.4 * few[0]  # raw
     assert few[1] == pytest.approx(more[1], rel=0.1)
+
+
+def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
+    script = example("critic_surfaces")
+    clipped = script.wdist.Critic(script.wdist.Clip(0.1), script.wdist.MLP((64, 64)), steps=100)
+    certified = script.wdist.Critic(script.wdist.Orthonormal(), script.wdist.Cones(16), steps=60)
+    (hill, low, steep), (modes, high, one) = (script.look("8 Gaussians", c) for c in (clipped, certified))
+    assert script.peaks(hill, "8 Gaussians") == 0
+    assert script.peaks(modes, "8 Gaussians") == 8
+    assert one == pytest.approx(1, abs=0.02)
+    assert high > 1.5 * low / steep
+
+
+def test_gradients_of_a_deep_clipped_critic_vanish_or_explode_unless_normalised_over_the_batch():
+    script = example("vanishing_gradients")
+
+    def factor(name, norm, steps=4):
+        norms = script.gradients(script.CRITICS[name][0], f"{norm} normalisation", steps)
+        return (norms[0] / norms[-1]) ** (1 / 10)
+
+    assert factor("clipped, c = 0.1", "no", 30) > 4
+    assert factor("clipped, c = 0.01", "no") < 0.2
+    assert factor("clipped, c = 0.001", "no") < 0.02
+    assert 0.7 < factor("penalty, λ = 10", "no") < 1.5
+    assert factor("clipped, c = 0.01", "layer", 30) < 0.6
+    for name in list(script.CRITICS)[:3]:
+        assert 0.7 < factor(name, "batch") < 1.5
+
+
+def test_a_wgan_is_ahead_and_minimax_with_a_good_critic_stands_still():
+    script = example("wgan_against_gan")
+    data = script.gan.Data("mnist", classes=("7",))
+    judge = script.gan.Evaluator(data.open().held_out(), most=200)
+    clipped, still = (
+        judge(script.trained(loss, 5e-4, 5, data, 900)).distance.value for loss in ("wgan", "gan-minimax")
+    )
+    assert clipped < 3
+    assert still > 8
+
+
+@pytest.mark.slow
+def test_the_best_setting_of_a_wgan_is_nearer_than_that_of_a_gan():
+    script = example("wgan_against_gan")
+    data = script.gan.Data("mnist", classes=tuple("0123456789"))
+    judge = script.gan.Evaluator(data.open().held_out(), most=300)
+    best = {
+        loss: min(
+            judge(script.trained(loss, rate, n, data, 3600)).distance.value for rate in rates for n in rounds
+        )
+        for loss, rates, rounds, _ in script.GAMES.values()
+    }
+    assert best["wgan-gp"] < best["wgan"] < min(best["gan"], best["gan-minimax"])
+
+
+@pytest.mark.slow
+def test_molecules_are_learnt():
+    pytest.importorskip("rdkit")
+    script = example("molecules")
+    data = script.wdist.datasets.qm9()
+    base = script.molecules.score(*script.molecules.by_marginals(data, 1000), set(data.smiles))
+    trainer = script.trainer()
+    for _ in trainer.steps(600):
+        pass
+    found = script.score(trainer, 1000)
+    assert found.product > 1.7 * base.product
+    assert found.unique > 0.7
+    assert found.novel > 0.9
+
+
+@pytest.mark.slow
+def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
+    script = example("mode_collapse")
+    games = ("WGAN, penalty", "GAN", "+ minibatch discrimination")
+    wide, narrow, discriminating = (
+        script.looks(game, 100, 2)[-1] for game in games
+    )  # diversity, W1, missing
+    assert narrow[0] < 0.15
+    assert min(wide[0], discriminating[0]) > 2 * narrow[0]
+    assert narrow[2] >= 8
+    assert wide[1] < narrow[1] - 0.5

@@ -12,8 +12,8 @@ import wdist
 from wdist import gan
 from wdist.critic.nets import Net
 from wdist.errors import InputError, NotConvergedError, WdistWarning
+from wdist.gan.conditional import latent
 from wdist.gan.data import Form, OrderedFeed, Rows, Scale
-from wdist.gan.generator import latent
 from wdist.gan.losses import outputs
 from wdist.gan.networks import GENERATORS
 from wdist.gan.recipes import described, rebuilt
@@ -145,8 +145,8 @@ class TestLoop:
     def test_a_critic_step_leaves_the_generator_and_a_generator_step_the_critic(self):
         trainer = gan.Trainer(tiny())
         before = [p.clone() for p in trainer.net.parameters()]
-        (y,) = trainer._fakes(1)
-        trainer.critic_step(y)
+        ((x, y),) = trainer._rounds(1)
+        trainer.critic_step(x, y)
         assert all(p.grad is None for p in trainer.net.parameters())
         assert all(map(torch.equal, before, trainer.net.parameters()))
         critic, grads = (
@@ -384,7 +384,9 @@ class TestNetworks:
 
     @pytest.mark.parametrize("form", [Form((2,)), Form((4, 4)), Form((200, 200))])
     def test_forms_that_no_convolution_makes_are_refused(self, form):
-        with pytest.raises(InputError, match=r"makes images .* of 8 to 128 pixels a side.*use MLPGenerator"):
+        with pytest.raises(
+            InputError, match=r"for images .* of 8 to 128 pixels a side.*use gan.MLPGenerator"
+        ):
             gan.DCGANGenerator().build(form, torch.Generator(), torch.float32)
 
     def test_a_generator_of_another_shape_is_refused(self):
@@ -555,3 +557,23 @@ class TestData:
     def test_wrong_recipes_are_refused(self, changes, text):
         with pytest.raises(InputError, match=text):
             gan.Data("mnist", **changes)
+
+
+def test_a_clipped_critic_sees_what_differs_in_images_once_they_are_centred():
+    """Uncentred, the background of minus one decides alone which units live, and the generator learns a mean image."""
+    values = {}
+    for centred in (True, False):
+        trainer = gan.Trainer(gan.preset("wgan", "mnist", centred=centred, held_every=0), seed=0)
+        values[centred] = [report.critic for report in trainer.steps(120)][-1]
+    assert values[True] > 10 * abs(values[False])
+    assert gan.preset("wgan", "mnist").centred
+    assert not gan.preset("wgan", "mnist", published=True).centred
+
+
+def test_centred_both_sides_move_alike():
+    trainer = gan.Trainer(gan.preset("wgan", "mnist"), seed=0)
+    x, made, z = trainer.probe()
+    seen, fake = (trainer.augment(points, torch.Generator(), 0.0) for points in (x, made(z)))
+    torch.testing.assert_close(x - seen, made(z) - fake)
+    rows = trainer.scale.standard(trainer.parts.train.points().float())
+    assert float((rows - (x - seen)[0]).mean(dim=0).abs().max()) < 0.05

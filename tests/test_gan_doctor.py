@@ -251,4 +251,4 @@ class TestCommandLine:
         result = self.cli("--data ring --generator dcgan --json")
         assert result.exit_code == 2
         (finding,) = json.loads(result.stdout)
-        assert "use MLPGenerator" in finding["wrong"]
+        assert "use gan.MLPGenerator" in finding["wrong"]

@@ -11,6 +11,8 @@ from torch import distributed
 import wdist
 from wdist import gan
 from wdist.errors import InputError
+from wdist.gan.data import Rows
+from wdist.gan.sets import Parts
 from wdist.gan.tensors import read_tree, write_tree
 from wdist.ranks import ALONE, Ranks
 
@@ -31,6 +33,26 @@ def trained(loss, ranks=ALONE):
     return {"curve": curve, **{name: state[name] for name in ("generator", "averaged", "critic")}}
 
 
+def judged(ranks=ALONE):
+    """What a run by class, in pieces, with augmentation and a stopping rule says at each step."""
+    classes = torch.arange(200) % 2
+    rows = Rows(torch.as_tensor(POINTS) + 3 * classes[:, None], (2,), classes, ("low", "high"))
+    config = gan.preset(
+        "wgan-gp", Parts(rows, rows), generator=gan.MLPGenerator((16,), 4), critic=wdist.MLP((16,)), batch=32,
+        dtype="float64", held_every=0, conditional=True, accumulate=2, augment=(gan.InstanceNoise(),),
+        evaluate=gan.Evaluate(2, gan.StoppingRule(gain=0.9, fewest=3), most=40),
+    )  # fmt: skip
+    trainer = gan.Trainer(config, seed=5, ranks=ranks)
+    reports = list(trainer.steps(20))
+    looks = [report for report in reports if report.evaluation is not None]
+    return {
+        "steps": len(reports), "stopped": trainer.stopped, "curve": [report.critic for report in reports],
+        "looks": [[look.step, look.evaluation.distance.value, look.evaluation.diversity] for look in looks],
+        "verdicts": [[look.verdict.stop, look.verdict.newest, look.verdict.collapse] for look in looks],
+        "generator": trainer.state()["generator"],
+    }  # fmt: skip
+
+
 def work(rank, folder):
     torch.set_num_threads(1)
     distributed.init_process_group(
@@ -42,6 +64,7 @@ def work(rank, folder):
     )
     for loss in ("wgan-gp", "wgan", "gan"):
         write_tree(folder / f"{loss}-{rank}", trained(loss, Ranks.here()))
+    write_tree(folder / f"judged-{rank}", judged(Ranks.here()))
     distributed.destroy_process_group()
 
 
@@ -71,6 +94,22 @@ def test_two_processes_with_32_points_each_are_one_with_64(loss, together):
                 torch.testing.assert_close(found[net][name], weight, rtol=0, atol=1e-10)
 
 
+def test_two_processes_that_judge_as_they_train_are_one_that_does(together):
+    """Evaluations and verdicts are the first process's in both, and both stop where one by itself does."""
+    alone = judged()
+    assert 4 <= alone["steps"] < 20
+    assert alone["stopped"]
+    found = [read_tree(together / f"judged-{rank}") for rank in range(2)]
+    for other in found:
+        assert (other["steps"], other["stopped"]) == (alone["steps"], alone["stopped"])
+        assert other["verdicts"] == alone["verdicts"]
+        assert np.allclose(other["looks"], alone["looks"], rtol=1e-8, atol=1e-9)
+        assert other["curve"] == pytest.approx(alone["curve"], rel=0, abs=1e-10)
+        for name, weight in alone["generator"].items():
+            torch.testing.assert_close(other["generator"][name], weight, rtol=0, atol=1e-10)
+    assert found[0]["looks"] == found[1]["looks"]
+
+
 def test_a_batch_that_cannot_be_shared_is_refused():
     with pytest.raises(InputError, match="batch is 9 for 2 processes; pass a multiple of their number"):
         gan.Trainer(gan.preset("wgan", POINTS, batch=9), ranks=Ranks(0, 2))
@@ -78,5 +117,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
 
 def test_batch_normalisation_over_shares_is_refused():
     config = gan.preset("wgan", "flags", generator=gan.DCGANGenerator(4), batch=8)
-    with pytest.raises(InputError, match="batch normalisation sees one process's share"):
+    with pytest.raises(
+        InputError, match="batch normalisation goes by the whole batch, and 2 processes have shares"
+    ):
         gan.Trainer(config, ranks=Ranks(0, 2))

@@ -323,6 +323,27 @@ class TestCommandLine:
         assert cli("gan sample runs/seven --out s.npy -n 9").exit_code == 0
         assert np.load("s.npy").shape == (9, 784)
 
+    def test_by_class_with_convolutions_in_pieces(self):
+        line = "gan train --data mnist --classes 3,7 --conditional --critic dcgan --channels 4"
+        result = cli(f"{line} --accumulate 2 --autocast --steps 2 {self.SMALL} --out r")
+        assert result.exit_code == 0, result.output
+        config = json.loads(Path("r/config.json").read_text())["config"]
+        assert (config["conditional"], config["accumulate"], config["autocast"]) == (True, 2, True)
+        assert config["critic"] == {
+            "kind": "DCGANCritic",
+            "width": 4,
+            "norm": "none",
+            "activation": "leaky_relu",
+        }
+        again = cli("gan train --resume r --steps 3")
+        assert again.exit_code == 2  # steps are part of the config: resume says what differs
+        assert cli("gan train --resume r").exit_code == 0
+        assert cli("gan sample r --label 7 --out s.npy -n 5").exit_code == 0
+        assert np.load("s.npy").shape == (5, 784)
+        refused = cli("gan sample r --label 4 --out s.npy")
+        assert refused.exit_code == 2
+        assert "its classes are 3, 7" in " ".join(refused.stderr.split())
+
     def test_a_dry_run_writes_nothing(self):
         result = cli(f"gan train --data ring --steps 100 {self.SMALL} --out runs/x --dry-run")
         assert result.exit_code == 0, result.output
@@ -339,6 +360,7 @@ class TestCommandLine:
             "widths": [7, 9],
             "latent": 5,
             "activation": "relu",
+            "norm": "none",
         }
         assert config["critic_optimizer"] == config["generator_optimizer"] == {"kind": "RMSprop", "lr": 0.003}
 
@@ -350,7 +372,7 @@ class TestCommandLine:
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
             ("train --data ring --units a", "--units is 'a'; pass whole numbers, such as 100,100"),
-            ("train --data ring --generator dcgan", "and a point has shape (2,); use MLPGenerator"),
+            ("train --data ring --generator dcgan", "and a point has shape (2,); use gan.MLPGenerator"),
             ("train --data mnist --classes 11", "there is no class 11"),
             (
                 "train --data ring --loss wgan-orthonormal --lr 1",

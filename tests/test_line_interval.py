@@ -7,7 +7,7 @@ from scipy import stats
 import wdist
 from wdist import Bound, Target
 from wdist.resampling.line_interval import line_interval, refusal
-from wdist.resampling.premises import tail_index
+from wdist.resampling.premises import heavy_tails, log_excesses, tail_index
 from wdist.rng import as_rng
 
 
@@ -216,11 +216,54 @@ class TestEstimate:
             laws(x, x, weights_b=weights, method="line")
 
 
-def test_tail_index_of_pareto(rng):
-    for index in (1.0, 3.0):
-        found, error = tail_index(rng.pareto(index, (40_000, 1)))
-        assert found == pytest.approx(index, abs=4 * error)
-    assert refusal(rng.standard_normal(500), rng.exponential(size=500)) is None
+class TestTails:
+    @pytest.mark.parametrize("index", [0.7, 1.0, 3.0])
+    def test_index_and_error_of_power_laws(self, index):
+        """Log excesses of a power law are exponential; over 400 samples of 50 the error is what it is said to be."""
+        found, errors = zip(
+            *(tail_index(np.random.default_rng(k).exponential(1 / index, 50)) for k in range(400)),
+            strict=True,
+        )
+        assert np.median(found) == pytest.approx(index, rel=0.04)
+        assert np.std(found) == pytest.approx(np.mean(errors), rel=0.15)
+
+    def test_excesses_are_over_the_next_and_in_no_unit(self):
+        points = np.r_[np.zeros(11), 1.0, 2.0, 4.0, -8.0, 16.0, 32.0]  # of 17 the median is 0, and 5 count
+        excesses = np.log([32.0, 16, 8, 4, 2])
+        assert log_excesses(points[:, None]) == pytest.approx(excesses)
+        assert log_excesses(1e200 * points[:, None] - 7) == pytest.approx(excesses)
+        assert tail_index(excesses)[0] == pytest.approx((2 / np.mean(excesses**2)) ** 0.5)
+
+    def test_points_that_agree_tell_nothing(self):
+        points = np.r_[np.zeros(30), 1.0, 9.0][:, None]
+        assert tail_index(log_excesses(points)) == (np.inf, 0)
+        assert tail_index(log_excesses(np.tile([-1.0, 1.0], 20)[:, None])) == (np.inf, 0)
+
+    @pytest.mark.parametrize(
+        ("law", "n", "least", "most"),
+        [
+            ("cauchy", 50, 0.55, 0.85),
+            ("cauchy", 200, 0.92, 1),
+            ("lognormal", 50, 0, 0.15),
+            ("t3", 50, 0, 0.02),
+        ],
+    )
+    def test_how_many_pairs_are_refused(self, law, n, least, most):
+        draw = {"cauchy": np.random.Generator.standard_cauchy, "lognormal": np.random.Generator.lognormal}
+        draw["t3"] = lambda g, size: g.standard_t(3, size)
+        pairs = (draw[law](np.random.default_rng([6, k]), size=(2, n, 1)) for k in range(200))
+        assert least <= np.mean([heavy_tails(x, y) is not None for x, y in pairs]) <= most
+
+    def test_two_samples_together_tell_more_than_either(self):
+        x, y = (np.random.default_rng([k, 32]).standard_cauchy((40, 1)) for k in (0, 1))
+        normal = np.random.default_rng(0).standard_normal((40, 1))
+        assert heavy_tails(x, normal) is None
+        assert heavy_tails(normal, y) is None
+        text = "a and b together have tails like those of a law of infinite variance (index 1.16, below 2)"
+        assert heavy_tails(x, 1000 * y).startswith(text)
+
+    def test_ordinary_samples_pass(self, rng):
+        assert refusal(rng.standard_normal(500), rng.exponential(size=500)) is None
 
 
 LAWS = {

@@ -12,7 +12,7 @@ import torch
 from wdist.answer import answer
 from wdist.costs import Metric
 from wdist.errors import InputError, WdistWarning
-from wdist.inference.floor import floor_of
+from wdist.inference.floor import doubt, floor_of
 from wdist.methods import Discrete, Line, Method, Population
 from wdist.methods.line_from_disk import Progress, belongs_on_disk, line_from_disk
 from wdist.question import Question, ask
@@ -85,7 +85,7 @@ def estimate(
 
     Warns:
         WdistWarning: if the solver stopped short (the estimate then has `converged=False`), or else if `floor` was
-            asked for and the value is below 1.2 floors.
+            asked for and the value is below 1.2 floors, or rows depend on those before them, so that it is too low.
 
     Example:
         >>> import wdist
@@ -115,6 +115,8 @@ def estimate(
     elif sought:
         with contextlib.suppress(InputError):
             found = dataclasses.replace(found, floor=_floor(found, question, rng.spawn()))
+    if found.floor is not None and not (of_laws or sought) and (series := doubt(question)):
+        warnings.warn(series, WdistWarning, stacklevel=2)
     if not found.converged:
         warnings.warn(f"{found.method} did not converge: {found.message}", WdistWarning, stacklevel=2)
     elif found.floor is not None and not (of_laws or sought) and found.value < CLEAR * found.floor.value:

@@ -1,8 +1,8 @@
 """Ground costs: how far apart two points are, as a matrix, in blocks of rows, or pair by pair.
 
-Distances are computed from coordinate differences, never from the expansion |x|² + |y|² − 2x·y, which loses
-half the digits of short distances. Points are centred first, so that a large common offset costs nothing
-either.
+Distances are computed from coordinate differences, since the expansion |x|² + |y|² − 2x·y loses half the digits of
+short distances. Points are centred first, so that a large common offset costs nothing either. Where coordinates are
+many, the expansion is many times quicker, and serves the pairs that are far apart; differences serve the others.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ METRICS: dict[str, float] = {"euclidean": 2.0, "cityblock": 1.0, "chebyshev": fl
 """The named ground metrics and the order of the norm behind each."""
 
 BLOCK_BYTES = 64 * 2**20
+MANY = 32  # coordinates from which on a matrix product is several times quicker than differences
+APART = 1 / 256  # of |x|² + |y|²: squares of distances above keep 13 digits in the expansion
+FEW = 1 / 32  # of a block's pairs: more than these cost less by differences of all than one by one
+CACHED_BYTES = 2**20
 
 
 def centred(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +69,40 @@ def distances(x: Tensor, y: Tensor, metric: Metric = "euclidean", native: str = 
     unit = _unit(x, y)
     if unit != 1:
         return unit * distances(x / unit, y / unit, metric)
+    if metric == "euclidean" and _expandable(x, y):
+        return _expanded(x, y)
+    return _by_differences(x, y, metric)
+
+
+def _by_differences(x: Tensor, y: Tensor, metric: str) -> Tensor:
     return torch.cdist(x, y, p=METRICS[metric], compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _expandable(x: Tensor, y: Tensor) -> bool:
+    """Say whether the expansion of |x − y|² pays: on the CPU, in double precision, outside of autograd."""
+    graph = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
+    cpu = x.device.type == "cpu" and x.dtype == y.dtype == torch.float64
+    return x.dim() == y.dim() == 2 and x.shape[1] >= MANY and cpu and not graph
+
+
+def _expanded(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean distances by a matrix product, (n, d), (m, d) -> (n, m); by differences where that loses digits."""
+    of_x, of_y = (z.square().sum(dim=1) for z in (x, y))
+    out = (x @ y.T).mul_(-2)
+    height = max(1, CACHED_BYTES // (8 * max(1, len(y))))
+    for start in range(0, len(x), height):
+        rows = slice(start, start + height)
+        lengths = of_x[rows, None] + of_y
+        block = out[rows].add_(lengths)
+        near = block <= lengths.mul_(APART)
+        short = int(near.sum())
+        block.clamp_(min=0).sqrt_()
+        if short > FEW * block.numel():
+            block.copy_(_by_differences(x[rows], y, "euclidean"))
+        elif short:
+            i, j = near.nonzero(as_tuple=True)
+            block[i, j] = torch.linalg.vector_norm(x[rows][i] - y[j], dim=1)
+    return out
 
 
 def pair_distances(x: Tensor, y: Tensor, metric: Metric = "euclidean") -> Tensor:

@@ -58,28 +58,35 @@ def as_source(x: Any, name: str, rng: Rng) -> CheckedSource:
         draw = _function_draw(x.draw, f"{name}.draw")
     else:
         draw = _function_draw(x, name)
-    dim, tried = getattr(x, "dim", None), 0
+    dim, tried, shape = getattr(x, "dim", None), 0, tuple[int, ...]()
     if isinstance(draw, _LoaderDraw):
-        dim = draw.peek().shape[1]
+        dim, shape = draw.peek().shape[1], draw.shape
     elif dim is None:
         own = torch.Generator().manual_seed(0)  # so that the call's numbers stay as they were
         call = f"draw 1, a trial of {TRIAL} points"
-        dim, tried = _rows(_drawn(draw, TRIAL, own, name, call), name, call).shape[1], 1
+        drawn = _drawn(draw, TRIAL, own, name, call)
+        dim, tried, shape = _rows(drawn, name, call).shape[1], 1, np.shape(drawn)[1:]
     if isinstance(dim, bool) or not isinstance(dim, numbers.Integral) or dim < 1:
         raise InputError(f"{name}.dim is {dim!r}; a Source's dim is its number of coordinates, an int >= 1")
-    return CheckedSource(draw, int(dim), name, tried)
+    return CheckedSource(draw, int(dim), name, tried, tuple(shape) if len(shape) > 1 else ())
 
 
 TRIAL = 2
 
 
 class CheckedSource:
-    """A Source whose every draw is checked; `calls` counts them as the source itself would."""
+    """A Source whose every draw is checked.
+
+    Attributes:
+        calls: Draws so far, as the source itself would count them.
+        shape: Of one point as it came, before flattening; () if it came flat, or has not been seen.
+    """
 
     def __init__(
-        self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str, calls: int = 0
-    ) -> None:
-        self._draw, self.dim, self.name, self.calls = draw, dim, name, calls
+        self, draw: Callable[[int, torch.Generator], Any], dim: int, name: str, calls: int = 0,
+        shape: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
+        self._draw, self.dim, self.name, self.calls, self.shape = draw, dim, name, calls, shape
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` points, shape (n, dim), float32 or float64.
@@ -202,6 +209,11 @@ class _LoaderDraw:
         rows = torch.cat(parts)
         self._rest = rows[n:]
         return rows[:n]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row as the loader yields it; () before the first batch."""
+        return self._shape or ()
 
     @property
     def _here(self) -> str:

@@ -1,8 +1,9 @@
 """Convolutional critics for images: strided convolutions with activations between them, and a linear layer at the end.
 
 The recipe is `ConvNet`; images reach it flattened, as every point does, and the first layer gives them their shape
-back. A convolution's weight is kept as the matrix that acts on one patch: where patches do not overlap, the whole
-convolution stretches exactly as that matrix does, and orthonormal rows or columns make it 1-Lipschitz.
+back, channels first, wherever they lay. A convolution's weight is kept as the matrix that acts on one patch: where
+patches do not overlap, the whole convolution stretches exactly as that matrix does, and orthonormal rows or columns
+make it 1-Lipschitz.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from wdist.critic.nets import ACTIVATIONS, WIDEST, FeedForward, Net, linear
 from wdist.errors import InputError
 from wdist.options import check_whole
 
-__all__ = ["ConvNet", "Convolution", "ScalarConvNet"]
+__all__ = ["ConvNet", "Convolution", "Image", "ScalarConvNet", "image_layer"]
 
-AXES = 3
+MOST_COLOURS = 4
+"""The axis of an image that is no longer is that of its channels, if the other end is longer."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,39 @@ class ConvNet(Net):
     normalisation, is `ConvNet(shape, (64, 128, 256), "leaky_relu", kernel=4)`.
 
     Attributes:
-        shape: Channels, height and width (C, H, W) of the images, in the order in which they were flattened.
+        shape: Of one image as it lies, `images.shape[1:]` before they were flattened: (H, W, C) as files and
+            `wdist.datasets` have it, (C, H, W) as torch has it, or (H, W) if grey.
         channels: Of each convolution's output.
         activation: A key of `ACTIVATIONS`; `maxmin` and `groupsort` sort channels at each pixel.
         kernel: Side of a patch, at least `stride`.
         stride: Step from patch to patch; a side that is no multiple of it is rounded up, with zeros about the image.
+        channels_last: Whether `shape` ends with the channels or begins with them; None takes the end that is at most 4
+            where the other is more.
+        labels: Coordinates that follow those of the image, each spread over all pixels as a channel of its own.
+
+    Example:
+        >>> ConvNet((32, 32, 3)).channels_last, ConvNet((3, 32, 32)).channels_last
+        (True, False)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     channels: tuple[int, ...] = (32, 64, 128)
     activation: str = "abs"
     kernel: int = 2
     stride: int = 2
+    channels_last: bool | None = None
+    labels: int = 0
 
     def __post_init__(self) -> None:
         shape, channels = _whole(self.shape), _whole(self.channels)
-        if len(shape) != AXES:
+        if len(shape) not in (2, 3):
             raise InputError(
-                f"shape is {self.shape!r}; pass channels, height and width of an image, such as (3, 64, 64)"
+                f"shape is {self.shape!r}; pass that of one image as it lies, such as (64, 64, 3), (3, 64, 64) or, if "
+                "grey, (28, 28)"
             )
+        if self.channels_last not in (None, True, False):
+            raise InputError(f"channels_last is {self.channels_last!r}; pass True, False, or None")
+        object.__setattr__(self, "channels_last", self._last(shape))
         if not channels:
             raise InputError(
                 f"channels is {self.channels!r}; pass the output channels of each convolution, such as (32, 64)"
@@ -62,11 +78,36 @@ class ConvNet(Net):
         object.__setattr__(self, "channels", channels)
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        check_whole("labels", self.labels, 0)
         check_whole("stride", self.stride)
         check_whole(
             "kernel", self.kernel, self.stride, f"pass an int of at least the stride, {self.stride}, or "
             "pixels between the patches would not be seen",
         )  # fmt: skip
+
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        if len(self.shape) == 2:
+            return (1, *self.shape)
+        return (self.shape[-1], *self.shape[:2]) if self.channels_last else self.shape  # type: ignore[return-value]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether images of this shape lie as `shape` says; an axis of one grey channel may be there or not."""
+        c, height, width = self.geometry
+        grey = {(height, width), (height, width, 1), (1, height, width)} if c == 1 else set()
+        return shape == self.shape or shape in grey
+
+    def _last(self, shape: tuple[int, ...]) -> bool:
+        """Where the channels are."""
+        if len(shape) == 2 or self.channels_last is not None:
+            return len(shape) == 2 or bool(self.channels_last)
+        first, last = (end <= MOST_COLOURS for end in (shape[0], shape[-1]))
+        if first == last:
+            raise InputError(
+                f"shape is {shape}, which may have its channels at either end; pass channels_last=True or False"
+            )
+        return last
 
     def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> ScalarConvNet:
         """Build the module with weights uniform in ±1/sqrt(fan-in), as torch's own layers have them.
@@ -74,11 +115,12 @@ class ConvNet(Net):
         Raises:
             InputError: if points are no flattened images of `shape`.
         """
-        if x.shape[1] != math.prod(self.shape):
-            product = " x ".join(map(str, self.shape))
+        if x.shape[1] != math.prod(self.shape) + self.labels:
+            product = " x ".join(map(str, self.shape)) + f" = {math.prod(self.shape)}"
             raise InputError(
-                f"points have {x.shape[1]} coordinates, and images of shape {self.shape} have {product} = "
-                f"{math.prod(self.shape)}; pass shape=(channels, height, width) of the images that were flattened"
+                f"points have {x.shape[1]} coordinates, and images of shape {self.shape} have {product}"
+                f"{f' and {self.labels} labels' * (self.labels > 0)}; pass the shape that one image had before it was "
+                "flattened"
             )
         return ScalarConvNet(self, rng, x.dtype)
 
@@ -89,11 +131,12 @@ class ConvNet(Net):
 
 
 class ScalarConvNet(FeedForward):
-    """The network of a `ConvNet`: (n, C·H·W) -> (n,)."""
+    """The network of a `ConvNet`: (n, C·H·W + labels), however the image lies, -> (n,)."""
 
     def __init__(self, recipe: ConvNet, rng: torch.Generator, dtype: torch.dtype) -> None:
-        c, h, w = recipe.shape
-        layers: list[nn.Module] = [nn.Unflatten(1, recipe.shape)]
+        c, h, w = recipe.geometry
+        layers = [image_layer(recipe)]
+        c += recipe.labels
         for channels in recipe.channels:
             layer = Convolution((c, h, w), channels, recipe.kernel, recipe.stride, rng, dtype)
             layers += [layer, ACTIVATIONS[recipe.activation]()]
@@ -104,6 +147,46 @@ class ScalarConvNet(FeedForward):
     def pace(self) -> float:
         """Biases shift the kinks over patches, whose norms are a tenth or so of those of whole images."""
         return 0.003
+
+
+def image_layer(recipe: ConvNet) -> nn.Module:
+    """The layer that gives points their shape as images back: (n, C·H·W + labels) -> (n, C + labels, H, W)."""
+    c, h, w = recipe.geometry
+    turned = recipe.channels_last and c > 1
+    return (
+        Image((c, h, w), bool(turned), recipe.labels)
+        if turned or recipe.labels
+        else nn.Unflatten(1, (c, h, w))
+    )
+
+
+class Image(nn.Module):
+    """Give points their shape as images, channels first, and spread labels over them: an isometry.
+
+    A label e becomes a channel that is e/√(H·W) at every pixel, and so is as long as e.
+    """
+
+    def __init__(self, geometry: tuple[int, int, int], channels_last: bool, labels: int) -> None:
+        super().__init__()
+        self.geometry, self.channels_last, self.labels = geometry, channels_last, labels
+        c, h, w = geometry
+        self.size, self.spread = c * h * w, 1 / math.sqrt(h * w)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, C·H·W + labels) -> (n, C + labels, H, W)."""
+        c, h, w = self.geometry
+        image = x[:, : self.size]
+        image = image.view(-1, h, w, c).permute(0, 3, 1, 2) if self.channels_last else image.view(-1, c, h, w)
+        if not self.labels:
+            return image
+        planes = (self.spread * x[:, self.size :])[:, :, None, None].expand(-1, -1, h, w)
+        return torch.cat([image, planes], dim=1)
+
+    def transposed(self, g: Tensor) -> Tensor:
+        """Adjoint: (n, C + labels, H, W) -> (n, C·H·W + labels)."""
+        c = self.geometry[0]
+        image = g[:, :c].permute(0, 2, 3, 1) if self.channels_last else g[:, :c]
+        return torch.cat([image.flatten(1), self.spread * g[:, c:].sum(dim=(2, 3))], dim=1)
 
 
 class Convolution(nn.Module):

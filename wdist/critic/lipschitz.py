@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from wdist.costs import distances
 from wdist.critic.cones import ConeNet
-from wdist.critic.convolution import Convolution
+from wdist.critic.convolution import Convolution, Image
 from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ACTIVATIONS, FeedForward
 from wdist.critic.symbol import convolution_norm
@@ -52,6 +52,7 @@ ONE_LIPSCHITZ = {type(make()) for make in ACTIVATIONS.values()} | {
     nn.Identity,
     nn.Flatten,
     nn.Unflatten,
+    Image,
 }
 
 

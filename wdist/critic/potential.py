@@ -184,7 +184,8 @@ def _rebuilt(about: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
         assert about["activation"] in ACTIVATIONS
         net = ScalarMLP(tuple(about["sizes"]), about["activation"], torch.Generator(), torch.float64)
     elif about["kind"] == "convolutions":
-        recipe = ConvNet(**{name: value for name, value in about.items() if name != "kind"})
+        fields = {name: value for name, value in about.items() if name != "kind"}
+        recipe = ConvNet(**{"channels_last": False, **fields})  # as files had it before they said so
         net = ScalarConvNet(recipe, torch.Generator(), torch.float64)
     elif about["kind"] == "flats":
         heights, levels = torch.tensor_split(state["offsets"], [about["flats"]], dim=1)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wdist.critic.convolution import Convolution
+from wdist.critic.convolution import Convolution, Image
 from wdist.critic.nets import Abs, FeedForward
 
 __all__ = ["input_gradient", "is_piecewise_linear", "slope_of"]
 
-PULLED_BACK = {nn.Linear, Convolution, nn.Flatten, nn.Unflatten, nn.ReLU, nn.LeakyReLU, Abs}
+PULLED_BACK = {nn.Linear, Convolution, Image, nn.Flatten, nn.Unflatten, nn.ReLU, nn.LeakyReLU, Abs}
 
 
 def is_piecewise_linear(net: nn.Module) -> bool:
@@ -62,7 +62,7 @@ def _pulled_back(layer: nn.Module, h: Tensor, g: Tensor) -> Tensor:
     """Gradient in a layer's input, which is h, from that in its output."""
     if isinstance(layer, nn.Linear):
         return g @ layer.weight
-    if isinstance(layer, Convolution):
+    if isinstance(layer, Convolution | Image):
         return layer.transposed(g)
     if isinstance(layer, nn.Flatten | nn.Unflatten):
         return g.reshape(h.shape)

@@ -8,6 +8,7 @@ mend what is wrong. Networks are probed as copies in training mode, and no gener
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,10 @@ from torch import Tensor, nn
 
 from wdist.critic.constraint import Unpenalised
 from wdist.errors import InputError
+from wdist.gan.augment_probes import augmented
 from wdist.gan.config import TrainConfig
+from wdist.gan.matching import FeatureMatching
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.parity_probes import compiled_parity, half_precision, halves
 from wdist.gan.patient import CriticLoss, Finding, GeneratorLoss, Patient, Penalty
 from wdist.gan.penalty_probes import penalty_axes, penalty_graph
@@ -29,12 +33,14 @@ from wdist.gan.probes import (
     signs,
     variety,
 )  # fmt: skip
+from wdist.gan.stabilisers import whole_batches
 from wdist.gan.trainer import Trainer
 from wdist.rng import Seed
 
 __all__ = ["Checkup", "doctor", "doctor_of"]
 
 FEWEST = 4
+Probe = Callable[[Patient], Finding]
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,14 @@ def doctor(
         >>> [finding.check for finding in doctor(critic, generator, x, z).faults]
         ['last layer of the critic']
     """
+    return _probed(critic, generator, x, z, (penalty, critic_loss, generator_loss), compiler, {})
+
+
+def _probed(
+    critic: nn.Module, generator: nn.Module, x: Tensor, z: Tensor,
+    losses: tuple[Penalty | None, CriticLoss | None, GeneratorLoss | None], compiler: str, meant: Mapping[Probe, str],
+) -> Checkup:  # fmt: skip
+    """Ask all; where a probe finds what a config means to have, its reason stands in place of the fault."""
     if len(x) < FEWEST or len(z) != len(x):
         raise InputError(
             f"x has {len(x)} points and z {len(z)} latents; pass as many of both, at least {FEWEST}"
@@ -101,18 +115,20 @@ def doctor(
     critic, generator = (copy.deepcopy(net).train() for net in (critic, generator))
     for weight in [*critic.parameters(), *generator.parameters()]:
         weight.grad = None
-    patient = Patient(critic, generator, x.detach(), z.detach(), penalty, critic_loss, generator_loss)
+    patient = Patient(critic, generator, x.detach(), z.detach(), *losses)
     with torch.random.fork_rng(devices=[]):
-        return Checkup(tuple(_asked(patient, compiler)))
+        return Checkup(tuple(_asked(patient, compiler, meant)))
 
 
-def _asked(patient: Patient, compiler: str) -> list[Finding]:
+def _asked(patient: Patient, compiler: str, meant: Mapping[Probe, str]) -> list[Finding]:
     findings = [one_number(patient), makes_points(patient)]
     if any(finding.wrong for finding in findings):
         return findings  # nothing else can be asked
     probes = [independence, last_layer, reached, detached, signs, variety, penalty_axes, penalty_graph]
-    probes += [halves, half_precision]
-    findings += [probe(patient) for probe in probes]
+    for probe in [*probes, halves, half_precision]:
+        finding = probe(patient)
+        as_meant = finding.wrong and probe in meant
+        findings.append(Finding(finding.check, seen=meant[probe]) if as_meant else finding)
     if compiler:
         findings.append(compiled_parity(patient, compiler))
     return findings
@@ -137,10 +153,26 @@ def doctor_of(config: TrainConfig, seed: Seed = 0, compiler: str = "") -> Checku
     def penalty(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return constraint.penalty(critic, x, y, rng)
 
-    return doctor(
+    found = _probed(
         trainer.critic.net, y, x, z,
-        penalty=None if isinstance(constraint, Unpenalised) else penalty,
-        critic_loss=lambda critic, generator, x, z: -loss.objective(critic, x, generator(z).detach()),
-        generator_loss=lambda critic, generator, x, z: loss.generator(critic, generator(z), x),
-        compiler=compiler,
+        (
+            None if isinstance(constraint, Unpenalised) else penalty,
+            lambda critic, generator, x, z: -loss.objective(critic, x, generator(z).detach()),
+            lambda critic, generator, x, z: loss.generator(critic, generator(z), x),
+        ),
+        compiler, _meant(config),
     )  # fmt: skip
+    more = (augmented(trainer.augment, x),) if config.augment else ()
+    return Checkup((*found.findings, *more))
+
+
+def _meant(config: TrainConfig) -> dict[Probe, str]:
+    """What a config's stabilisers want to be so, though it would be a fault elsewhere."""
+    meant: dict[Probe, str] = {}
+    if reason := whole_batches(config.critic, config.loss):
+        meant[halves] = f"{reason}; train in one process, without accumulation"
+    if isinstance(config.critic, MinibatchDiscrimination):
+        meant[independence] = "f depends on the batch, as minibatch discrimination wants; no penalty is taken"
+    if isinstance(config.loss, FeatureMatching):
+        meant[signs] = "the generator follows the mean features and not f"
+    return meant

@@ -18,8 +18,11 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
 from wdist.critic.nets import MLP, Net
 from wdist.errors import InputError
+from wdist.gan.augment import Augmentation
+from wdist.gan.critics import ImageCritic
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Loss, Minimax, NonSaturating, Wasserstein
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.networks import GeneratorNet, MLPGenerator
 from wdist.gan.optimizers import SCHEDULES, Adam, OptimizerRule, RMSprop
 from wdist.gan.sets import Data
@@ -40,6 +43,11 @@ class TrainConfig:
         generator: Recipe of the generator.
         critic: Recipe of the critic.
         constraint: What holds the critic's slope: any of `wdist.critic`, or `Free()`.
+        conditional: Whether to train by class: of data with labels, on which both nets are then told the class of each
+            point, the critic as further coordinates (see `wdist.gan.conditional`).
+        augment: What real and generated points alike go through before the critic sees them, in this order.
+        centred: Whether the critic sees points less the mean of the real ones, which changes no distance. A clipped
+            critic is blind without: the background of images, −1 throughout, drowns what differs.
         batch: Points of each side a step.
         n_critic: Critic steps for one of the generator.
         critic_warmup: Critic steps before the first of the generator.
@@ -52,14 +60,21 @@ class TrainConfig:
         ema: Weight of the past in the moving average of the generator's weights, which is then drawn from; 0 for none.
         held_every: Generator steps from one look of the critic at held-out points to the next; 0 for none.
         evaluate: How often the generator is judged by points that training never saw, and what may end the run.
+        accumulate: Pieces in which a batch goes through the nets, one after another and their gradients added, where
+            memory is short; the step is that of the whole batch.
+        autocast: Whether the critic's values are computed in bfloat16, which a GPU does several times as fast; weights,
+            means and the penalty stay in float32.
         dtype: "float32" or "float64".
         device: Where to train.
     """
 
     data: Any
     generator: GeneratorNet = MLPGenerator()
-    critic: Net = MLP((100, 100))
+    critic: Net | ImageCritic | MinibatchDiscrimination = MLP((100, 100))
     constraint: Constraint = GradientPenalty()
+    conditional: bool = False
+    augment: tuple[Augmentation, ...] = ()
+    centred: bool = False
     batch: int = 64
     n_critic: int = 5
     critic_warmup: int = 0
@@ -71,13 +86,15 @@ class TrainConfig:
     ema: float = 0.0
     held_every: int = 50
     evaluate: Evaluate | None = None
+    accumulate: int = 1
+    autocast: bool = False
     dtype: str = "float32"
     device: str = "cpu"
 
     loss: ClassVar[Loss]
 
     def __post_init__(self) -> None:
-        for name in ("batch", "n_critic", "steps"):
+        for name in ("batch", "n_critic", "steps", "accumulate"):
             check_whole(name, getattr(self, name))
         for name in ("critic_warmup", "penalty_warmup", "held_every"):
             check_whole(name, getattr(self, name), 0)
@@ -86,6 +103,18 @@ class TrainConfig:
         for name, known in (("schedule", SCHEDULES), ("dtype", DTYPES)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+        if self.autocast and self.dtype != "float32":
+            raise InputError(
+                f"autocast is from float32 to bfloat16, and dtype is {self.dtype}; drop one of them"
+            )
+        object.__setattr__(self, "augment", tuple(self.augment))
+        if wrong := [recipe for recipe in self.augment if not isinstance(recipe, Augmentation)]:
+            raise InputError(f"augment holds {wrong[0]!r}; pass recipes, such as (gan.Flip(), gan.Shift())")
+        if isinstance(self.critic, MinibatchDiscrimination) and not isinstance(self.constraint, Free):
+            raise InputError(
+                f"under minibatch discrimination f(x) depends on the whole batch, so {self.constraint} holds no slope; "
+                "it goes with a standard GAN's Free() alone"
+            )
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -125,7 +154,10 @@ def _clip(lr: float) -> dict[str, Any]:
 
 PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
     "wgan": lambda toy, published: WGANConfig(
-        data=None, constraint=Clip(0.1 if toy and not published else 0.01), **_clip(5e-5 if published else 5e-4)
+        data=None,
+        constraint=Clip(0.1 if toy and not published else 0.01),
+        centred=not published,
+        **_clip(5e-5 if published else 5e-4),
     ),
     "wgan-gp": lambda toy, published: WGANConfig(
         data=None,

@@ -22,10 +22,10 @@ from wdist.gan.indexed import Indexed
 from wdist.rng import Rng
 from wdist.sources import Source
 
-__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed"]
+__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed", "mean_of", "scale_of"]
 
 LOOK = 4096
-"""Rows from which the scale of points is taken."""
+"""Rows from which the scale and the mean of points are taken."""
 CHECKED = 64
 """Rows that a fingerprint reads."""
 
@@ -78,6 +78,10 @@ LEVELS = Scale(0.5, 0.5)
 """Images: levels in [0, 1] to [−1, 1]."""
 
 
+Batch = tuple[Tensor, "Tensor | None"]
+"""Points (n, d) and their classes (n,), or None."""
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """A finite set of real points; a Source that draws them with replacement.
@@ -126,7 +130,12 @@ class Rows:
 
     def draw(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw `n` rows with replacement, shape (n, dim), in the data's unit."""
-        return self.points(torch.randint(len(self), (n,), generator=rng, device=rng.device).cpu())
+        return self.labelled(n, rng)[0]
+
+    def labelled(self, n: int, rng: torch.Generator) -> Batch:
+        """Draw `n` rows so, and the class of each, (n,), where they have some."""
+        index = torch.randint(len(self), (n,), generator=rng, device=rng.device).cpu()
+        return self.points(index), None if self.labels is None else self.labels[index]
 
     def part(self, index: Tensor) -> Rows:
         """The rows with these numbers, as a set of their own."""
@@ -145,14 +154,21 @@ def scale_of(data: Rows | Source) -> Scale:
     """Standard units of a set or a law: [−1, 1] for images, unit variance otherwise; see `Scaling.of`."""
     if isinstance(data, Rows) and data.images:
         return LEVELS
-    rng = torch.Generator().manual_seed(0)  # so that every run over these data has the same units
-    look = data.points(torch.randperm(len(data), generator=rng)[:LOOK]) if isinstance(data, Rows) else None
-    seen = Scaling.of(*[data.draw(LOOK, rng) if look is None else look] * 2)
+    seen = Scaling.of(*[_look(data)] * 2)
     return Scale(seen.shift, seen.scale)
 
 
-Batch = tuple[Tensor, "Tensor | None"]
-"""Points (n, d) in standard units, and their classes (n,) or None."""
+def mean_of(data: Rows | Source) -> Tensor:
+    """Mean of a set or a law, (d,), as a look at some thousand points has it."""
+    return _look(data).mean(dim=0)
+
+
+def _look(data: Rows | Source) -> Tensor:
+    """Points (n, d), the same ones each time, so that every run over these data has the same units."""
+    rng = torch.Generator().manual_seed(0)
+    if isinstance(data, Rows):
+        return data.points(torch.randperm(len(data), generator=rng)[:LOOK])
+    return data.draw(LOOK, rng)
 
 
 class Feed(ABC):

@@ -7,15 +7,16 @@ units into the data's; so `wdist.estimate(real, generator)` measures it as it wo
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from wdist.errors import InputError
+from wdist.gan.conditional import latent
 from wdist.gan.data import Form, Scale
 from wdist.gan.networks import GeneratorNet
 from wdist.gan.recipes import described, rebuilt
@@ -23,6 +24,8 @@ from wdist.gan.tensors import read_tree, write_tree
 
 __all__ = ["Generator", "load"]
 
+Label = int | str | Sequence[int | str] | None
+"""A class, one a point, or none."""
 ROWS = 4096
 """Points that are made at a time."""
 
@@ -37,6 +40,7 @@ class Generator:
         form: What it makes.
         scale: From standard units to the data's.
         names: What its classes are called; () if it is not conditional.
+        shares: How often each was seen in training; () for all alike.
     """
 
     net: nn.Module
@@ -44,19 +48,20 @@ class Generator:
     form: Form
     scale: Scale
     names: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def dim(self) -> int:
         """Number of coordinates of a point."""
         return self.form.dim
 
-    def draw(self, n: int, rng: torch.Generator, label: int | str | None = None) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, label: Label = None) -> Tensor:
         """Draw `n` points, shape (n, dim), in the data's unit, on the network's device.
 
         Args:
             n: How many.
             rng: Where the latents come from.
-            label: Of which class, by name or number; None for all alike.
+            label: Of which class, such as 7 or "seven", or n of them; None for each as often as in training.
 
         Raises:
             InputError: for a class that there is not.
@@ -73,14 +78,17 @@ class Generator:
         self.net.train(was)
         return x
 
-    def images(self, n: int, rng: torch.Generator, label: int | str | None = None) -> Tensor:
+    def images(self, n: int, rng: torch.Generator, label: Label = None) -> Tensor:
         """Draw `n` images, shape (n, H, W) or (n, H, W, C), uint8."""
         levels = self.draw(n, rng, label).reshape(n, *self.form.shape)
         return levels.mul(255).round().clamp(0, 255).byte()
 
     def save(self, path: str | Path) -> None:
         """Write network, form and units to one file (safetensors), from which `load` gives the same law, to the bit."""
-        about = {"recipe": described(self.recipe), "form": described(self.form), "names": list(self.names)}
+        about = {
+            "recipe": described(self.recipe), "form": described(self.form), "names": list(self.names),
+            "shares": list(self.shares),
+        }  # fmt: skip
         dtype = str(next(self.net.parameters()).dtype).removeprefix("torch.")
         tree = {
             "kind": "generator", "about": json.dumps(about), "dtype": dtype, "net": dict(self.net.state_dict()),
@@ -88,20 +96,21 @@ class Generator:
         }  # fmt: skip
         write_tree(Path(path), tree)
 
-    def _classes(self, n: int, rng: torch.Generator, label: int | str | None) -> Tensor | None:
+    def _classes(self, n: int, rng: torch.Generator, label: Label) -> Tensor | None:
         k = self.form.classes
         if label is None:
-            return torch.randint(k, (n,), generator=rng, device=rng.device) if k else None
+            if not k:
+                return None
+            shares = torch.tensor(self.shares or (1.0,) * k, device=rng.device)
+            return torch.multinomial(shares, n, replacement=True, generator=rng)
         known = self.names or tuple(str(c) for c in range(k))
-        if not k or str(label) not in known:
+        asked = [label] * n if isinstance(label, int | str) else list(label)
+        if unknown := [one for one in asked if not k or str(one) not in known]:
             there = f"its classes are {', '.join(known)}" if k else "it was not trained by class"
-            raise InputError(f"label is {label!r}; this generator cannot make it: {there}")
-        return torch.full((n,), known.index(str(label)), device=rng.device)
-
-
-def latent(z: Tensor, classes: Tensor | None, form: Form) -> Tensor:
-    """What a network takes: latents (n, k), with the class written out behind where there are classes."""
-    return z if classes is None else torch.cat([z, one_hot(classes, form.classes).to(z.dtype)], dim=1)
+            raise InputError(f"label is {unknown[0]!r}; this generator cannot make it: {there}")
+        if len(asked) != n:
+            raise InputError(f"there are {len(asked)} labels for {n} points; pass one, or one a point")
+        return torch.tensor([known.index(str(one)) for one in asked], device=rng.device)
 
 
 def load(path: str | Path) -> Generator:
@@ -119,4 +128,8 @@ def load(path: str | Path) -> Generator:
     recipe, form = rebuilt(about["recipe"]), rebuilt(about["form"])
     net = recipe.build(form, torch.Generator().manual_seed(0), getattr(torch, tree["dtype"]))
     net.load_state_dict(tree["net"])
-    return Generator(net, recipe, form, Scale(tree["shift"], tree["scale"]), tuple(about["names"]))
+    scale, shares = (
+        Scale(tree["shift"], tree["scale"]),
+        tuple(about.get("shares", ())),
+    )  # older files have none
+    return Generator(net, recipe, form, scale, tuple(about["names"]), shares)

@@ -10,14 +10,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ACTIVATIONS", "BATCH_NORMS", "Residual", "convolution", "linear", "transposed"]
+__all__ = ["ACTIVATIONS", "BATCH_NORMS", "Residual", "batch_normed", "convolution", "linear", "transposed"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "tanh": nn.Tanh, "softplus": nn.Softplus,
 }  # fmt: skip
 """Activations of generators by name."""
-
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
+
+
+def batch_normed(net: nn.Module) -> bool:
+    """Whether any of its layers is batch normalisation, so that what it makes of a point depends on the batch."""
+    return any(isinstance(part, BATCH_NORMS) for part in net.modules())
 
 
 def linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:

@@ -17,20 +17,28 @@ from torch.nn.functional import softplus
 
 from wdist.critic.constraint import Constraint, Optimizer, Unpenalised, adam
 from wdist.critic.step import dual_value
+from wdist.errors import InputError
+from wdist.gan.minibatch import MinibatchNet
+from wdist.options import check_positive
 
 __all__ = ["LOSSES", "Free", "Loss", "Minimax", "NonSaturating", "Wasserstein"]
+
+LABELS = "pass the label of real points, 1, or less to smooth it, such as 0.9"
 
 
 class Loss(ABC):
     """One game between a critic and a generator.
 
     Attributes:
-        quantity: What `reading` is, in words.
         needs_real: Whether the generator's loss looks at real points.
     """
 
-    quantity: ClassVar[str]
     needs_real: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def quantity(self) -> str:
+        """What `reading` is, in words."""
 
     @abstractmethod
     def objective(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -66,21 +74,44 @@ class Wasserstein(Loss):
         return scale * constraint.reading(raw)
 
 
+@dataclass(frozen=True)
 class _Discriminating(Loss):
-    """A discriminator σ(f) that tells real from generated (Goodfellow et al. 2014)."""
+    """A discriminator σ(f) that tells real from generated (Goodfellow et al. 2014).
 
-    quantity = "Jensen-Shannon divergence (nats)"
+    Attributes:
+        real: Label of real points; below one it is smoothed on that side alone (Salimans et al. 2016, §3.4), so that a
+            sure discriminator pays. Smoothed labels of generated points would hold them where they are.
+    """
+
+    real: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_positive("real", self.real, LABELS)
+        if self.real > 1:
+            raise InputError(f"real is {self.real!r}; {LABELS}")
+
+    @property
+    @final
+    def quantity(self) -> str:
+        """The divergence that an optimal discriminator sees."""
+        return f"Jensen-Shannon divergence{' of smoothed labels' if self.real < 1 else ''} (nats)"
 
     @final
     def objective(self, net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """E log σ(f(x)) + E log(1 − σ(f(y))): ibid., eq. (1)."""
+        """E [a·log σ(f(x)) + (1 − a)·log(1 − σ(f(x)))] + E log(1 − σ(f(y))), a = `real`; ibid., eq. (1) with a = 1."""
         real, fake = outputs(net, x, y)
-        return -softplus(-real).mean() - softplus(fake).mean()
+        value = -softplus(-real).mean() - softplus(fake).mean()
+        return value if self.real == 1 else value - (1 - self.real) * real.mean()  # log(1 − σ) = log σ − f
 
     @final
     def reading(self, raw: float, constraint: Constraint, scale: float) -> float:
-        """Log 2 + raw/2, which is the Jensen-Shannon divergence if the discriminator is optimal and less if not."""
-        return math.log(2) + raw / 2
+        """H(a/2) + raw/2, H the entropy of a coin in nats.
+
+        If the discriminator is optimal, it is what a point tells of its label, in an even mixture of both laws: for
+        a = 1 the Jensen-Shannon divergence, log 2 + raw/2. It is less if the discriminator is not.
+        """
+        p = self.real / 2
+        return -p * math.log(p) - (1 - p) * math.log1p(-p) + raw / 2
 
 
 @final
@@ -124,6 +155,8 @@ LOSSES: dict[str, Loss] = {"wgan": Wasserstein(), "gan": NonSaturating(), "gan-m
 
 
 def outputs(net: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Values on two batches, in one pass: (n,) and (m,)."""
+    """Values on two batches, in one pass: (n,) and (m,); each by itself if a point is seen beside the others of its."""
+    if isinstance(net, MinibatchNet):
+        return net(x), net(y)
     values = net(torch.cat([x, y]))
     return values[: len(x)], values[len(x) :]

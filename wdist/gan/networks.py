@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from wdist.errors import InputError
 from wdist.gan.data import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
+from wdist.gan.virtual import VirtualNorm, referenced
 from wdist.options import check_whole
 
-__all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator"]
+__all__ = ["GENERATORS", "DCGANGenerator", "GeneratorNet", "MLPGenerator", "ResidualGenerator", "ladder"]
 
-NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "none": nn.Identity}
+NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "virtual": VirtualNorm, "none": nn.Identity}
+FLAT_NORMS: dict[str, Any] = {**NORMS, "batch": nn.BatchNorm1d}
 LEAST, MOST = 8, 128
-"""Sides in pixels that a convolutional generator is made for."""
+"""Sides in pixels that convolutional nets are made for."""
 
 
 class GeneratorNet(ABC):
@@ -53,11 +55,13 @@ class MLPGenerator(GeneratorNet):
         widths: Units of each hidden layer.
         latent: Coordinates of the latent.
         activation: One of `ACTIVATIONS`.
+        norm: "none", "batch", or "virtual" (`VirtualNorm`), before each activation.
     """
 
     widths: tuple[int, ...] = (100, 100)
     latent: int = 64
     activation: str = "relu"
+    norm: str = "none"
 
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
@@ -66,16 +70,21 @@ class MLPGenerator(GeneratorNet):
             raise InputError(
                 f"widths is {self.widths!r}; pass the units of each hidden layer, such as (100, 100)"
             )
-        if self.activation not in ACTIVATIONS:
-            raise InputError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        for name, known in (("activation", ACTIVATIONS), ("norm", NORMS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it with weights uniform in ±1/sqrt(fan-in)."""
         layers: list[nn.Module] = []
-        for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths, form.dim)):
-            layers += [linear(fan_in, fan_out, rng, dtype), ACTIVATIONS[self.activation]()]
-        layers[-1:] = [nn.Tanh()] if form.bounded else []
-        return nn.Sequential(*layers)
+        for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths)):
+            layers += [linear(fan_in, fan_out, rng, dtype)]
+            layers += [] if self.norm == "none" else [FLAT_NORMS[self.norm](fan_out)]
+            layers += [ACTIVATIONS[self.activation]()]
+        layers += [linear(self.widths[-1], form.dim, rng, dtype)]
+        layers += [nn.Tanh()] if form.bounded else []
+        net = nn.Sequential(*layers).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class DCGANGenerator(GeneratorNet):
     Attributes:
         width: Channels before the last layer; they double with each halving of the side.
         latent: Coordinates of the latent.
-        norm: "batch", as published, or "none".
+        norm: "batch", as published, "virtual" (`VirtualNorm`), or "none".
     """
 
     width: int = 32
@@ -97,7 +106,7 @@ class DCGANGenerator(GeneratorNet):
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels; sides that no halving reaches are cropped."""
-        start, doublings = _ladder(form)
+        start, doublings = ladder(form)
         widths = [self.width * 2**k for k in reversed(range(doublings))]  # from the smallest image on
         layers: list[nn.Module] = [
             linear(self.latent + form.classes, widths[0] * start**2, rng, dtype),
@@ -106,7 +115,8 @@ class DCGANGenerator(GeneratorNet):
         for narrow, wide in zip(widths[1:], widths, strict=False):
             layers += [transposed(wide, narrow, rng, dtype), NORMS[self.norm](narrow), nn.ReLU()]
         layers += [transposed(widths[-1], _channels(form), rng, dtype)]
-        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class ResidualGenerator(GeneratorNet):
     Attributes:
         width: Channels, the same in every block.
         latent: Coordinates of the latent.
-        norm: "batch", as published, or "none".
+        norm: "batch", as published, "virtual" (`VirtualNorm`), or "none".
     """
 
     width: int = 64
@@ -128,7 +138,7 @@ class ResidualGenerator(GeneratorNet):
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels."""
-        start, doublings = _ladder(form)
+        start, doublings = ladder(form)
         w, norm = self.width, NORMS[self.norm]
         layers: list[nn.Module] = [
             linear(self.latent + form.classes, w * start**2, rng, dtype),
@@ -142,7 +152,8 @@ class ResidualGenerator(GeneratorNet):
             skip = nn.Sequential(nn.Upsample(scale_factor=2), convolution(w, w, 1, rng, dtype))
             layers.append(Residual(body, skip))
         layers += [norm(w), nn.ReLU(), convolution(w, _channels(form), 3, rng, dtype)]
-        return nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        return referenced(net, self.latent, form.classes, rng, dtype)
 
 
 GENERATORS: dict[str, type[GeneratorNet]] = {
@@ -171,12 +182,12 @@ def _channels(form: Form) -> int:
     return form.shape[2] if len(form.shape) == 3 else 1
 
 
-def _ladder(form: Form) -> tuple[int, int]:
+def ladder(form: Form) -> tuple[int, int]:
     """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
     if len(form.shape) not in (2, 3) or not all(LEAST <= side <= MOST for side in form.shape[:2]):
         raise InputError(
-            f"a convolutional generator makes images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a "
-            f"point has shape {form.shape}; use MLPGenerator"
+            f"convolutional nets are for images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a point "
+            f"has shape {form.shape}; use gan.MLPGenerator and wdist.MLP"
         )
     side = max(form.shape[:2])
     doublings = max(1, math.ceil(math.log2(side / 4)))

@@ -34,11 +34,13 @@ def sheet(
         real: Real points (m, 2) to lay beneath those of a generator in the plane.
         n: How many images.
         seed: Of the latents.
-        label: Of which class; None for all.
+        label: Of which class; None for all, of which a sheet has each in its turn.
     """
     rng = torch.Generator().manual_seed(seed)
     if len(generator.form.shape) >= 2:
-        _save(Image.fromarray(tiled(generator.images(n, rng, label).cpu().numpy())), path)
+        names = generator.names
+        wanted = [names[k * len(names) // n] for k in range(n)] if names and label is None else label
+        _save(Image.fromarray(tiled(generator.images(n, rng, wanted).cpu().numpy())), path)
         return True
     if generator.dim != 2:
         return False

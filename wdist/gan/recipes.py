@@ -11,21 +11,30 @@ from typing import Any
 from wdist.critic.certified import Orthonormal, Spectral
 from wdist.critic.cones import Cones
 from wdist.critic.constraints import Clip, GradientPenalty
+from wdist.critic.convolution import ConvNet
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
+from wdist.gan.augment import Colour, Flip, InstanceNoise, Shift
+from wdist.gan.critics import CRITICS
 from wdist.gan.data import Form, Rows
+from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
+from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
+from wdist.gan.matching import FeatureMatching
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.networks import GENERATORS
 from wdist.gan.optimizers import Adam, RMSprop
 from wdist.gan.sets import Data, opened
 from wdist.gan.stopping import StoppingRule
 
-__all__ = ["described", "rebuilt"]
+__all__ = ["completed", "described", "rebuilt"]
 
 RECIPES: tuple[Any, ...] = (
-    *(Adam, Clip, Cones, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
-    *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values()),
+    *(Adam, Clip, Cones, ConvNet, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
+    *(GraphCritic, GraphGenerator, GraphLayout),
+    *(Orthonormal, RMSprop, Spectral, StoppingRule, Wasserstein, *GENERATORS.values(), *CRITICS.values()),
+    *(Colour, FeatureMatching, Flip, HistoricalAveraging, InstanceNoise, MinibatchDiscrimination, Shift),
 )
 KNOWN = {cls.__name__: cls for cls in RECIPES}
 """Every class that a file may name."""
@@ -70,14 +79,36 @@ def rebuilt(about: Any) -> Any:
         raise InputError(
             f"this run was trained on a {about['type']} that a program held; resume it from there, with its config"
         )
-    from wdist.gan.config import GANConfig, WGANConfig
-
-    known = {**KNOWN, "WGANConfig": WGANConfig, "GANConfig": GANConfig}
+    known = _known()
     if kind not in known:
         raise InputError(
             f"{kind!r} is no recipe of this version of wdist; it knows {', '.join(sorted(known))}"
         )
     return known[kind](**fields)
+
+
+def completed(about: Any) -> Any:
+    """Fill in what a recipe's JSON does not say, as an earlier version wrote it: the defaults of what came since.
+
+    Example:
+        >>> completed({"kind": "NonSaturating"})
+        {'kind': 'NonSaturating', 'real': 1.0}
+    """
+    if isinstance(about, list):
+        return [completed(item) for item in about]
+    if not isinstance(about, dict):
+        return about
+    known = _known().get(about["kind"])
+    fields = dataclasses.fields(known) if known else ()
+    new = {f.name: described(f.default) for f in fields if f.init and f.default is not dataclasses.MISSING}
+    return {"kind": about["kind"], **new, **{name: completed(value) for name, value in about.items()}}
+
+
+def _known() -> dict[str, Any]:
+    """Every class that a file may name, the configs too, which import this module."""
+    from wdist.gan.config import GANConfig, WGANConfig
+
+    return {**KNOWN, "WGANConfig": WGANConfig, "GANConfig": GANConfig}
 
 
 def _is_config(thing: Any) -> bool:

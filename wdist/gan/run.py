@@ -21,7 +21,7 @@ from wdist.gan import pictures
 from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
-from wdist.gan.recipes import described, rebuilt
+from wdist.gan.recipes import completed, described, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
@@ -231,7 +231,7 @@ def resume(
     written = path.read_config()
     if config is None:
         config = rebuilt(written["config"])
-    elif differences := differing(written["config"], described(config)):
+    elif differences := differing(completed(written["config"]), described(config)):
         raise InputError(f"{path.path} is a run of another config: {'; '.join(differences)}")
     state, faults = path.checkpoints().latest()
     trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)

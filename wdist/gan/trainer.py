@@ -6,7 +6,6 @@ nets, optimisers, average, every generator of random numbers, the data's positio
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import time
@@ -17,26 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Optimizer
-from wdist.critic.step import CriticStep
-from wdist.errors import InputError, NotConvergedError
+from wdist.errors import NotConvergedError
 from wdist.gan.average import Average
+from wdist.gan.building import built
+from wdist.gan.conditional import Joint, joint, latent
 from wdist.gan.config import TrainConfig
-from wdist.gan.data import Form, Rows, feed, scale_of
 from wdist.gan.evaluation import Evaluation
-from wdist.gan.generator import Generator, latent
+from wdist.gan.generator import Generator
 from wdist.gan.judging import judge_of
-from wdist.gan.layers import BATCH_NORMS
+from wdist.gan.layers import batch_normed
 from wdist.gan.optimizers import Rates
 from wdist.gan.report import Hook, StepReport
-from wdist.gan.sets import opened
 from wdist.ranks import ALONE, Ranks
 from wdist.rng import Seed, as_rng
 from wdist.sources import Source
 
 __all__ = ["Trainer"]
-
-START = 256
-"""Points that a critic's recipe is shown."""
 
 STEERING = ("the critic's value", "the generator's loss", "the generator's gradient", "the critic's gradient")
 """Figures that steer the training."""
@@ -56,6 +51,7 @@ class Trainer:
         parts: Training and held-out data.
         form: What the generator makes.
         scale: Between the data's unit and that of the nets.
+        augment: What both sides go through before the critic sees them.
         stopped: Why the stopping rule ended the run; "" if it did not.
 
     Example:
@@ -75,37 +71,17 @@ class Trainer:
         and take their shares, and the steps are those of one process on the whole batches. `evaluator` judges in place
         of the one that `config.evaluate` makes of the held-out points.
         """
-        if config.batch % ranks.size:
-            raise InputError(
-                f"batch is {config.batch} for {ranks.size} processes; pass a multiple of their number"
-            )
-        rng, self.ranks = as_rng(seed), ranks
-        self.config, self.hooks, self.step, self.seconds = config, tuple(hooks), 0, 0.0
-        self.stopped = ""
-        self.parts = opened(config.data)
+        made = built(config, as_rng(seed), ranks)
+        self.config, self.hooks, self.ranks = config, tuple(hooks), ranks
+        self.step, self.seconds, self.stopped = 0, 0.0, ""
+        self.parts, self.form, self.scale = made.parts, made.form, made.scale
+        self.net, self.critic, self.descent, self._loss = made.net, made.critic, made.descent, made.loss
+        self._made: nn.Module = Joint(self.net, self.form) if self.form.classes else self.net
+        self._classes = made.classes
+        self._real, self._held = made.real, made.held
+        self._noise, self._penalty, self._unseen = made.noise, made.penalty, made.unseen
+        self.augment, self._moves = made.augment, made.moves
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
-        train, dtype = self.parts.train, config.torch_dtype
-        self.scale = scale_of(train).to(config.device, dtype)
-        shape = train.shape if isinstance(train, Rows) else (train.dim,)
-        self.form = Form(shape, isinstance(train, Rows) and train.images)
-        self._real = feed(train, self.scale, rng.spawn(), config.device, dtype)
-        self._held = feed(self.parts.held, self.scale, rng.spawn(), config.device, dtype)
-        self._noise, self._penalty, self._unseen = (rng.spawn().torch(config.device) for _ in range(3))
-        weights = rng.spawn().torch()
-        self.net = config.generator.build(self.form, weights, dtype).to(config.device)
-        if ranks.size > 1 and self._normed:
-            raise InputError(
-                "batch normalisation sees one process's share of a batch alone; pass norm='none'"
-            )
-        self._check_form()
-        start = self._start(weights)
-        critic = config.constraint.prepare(config.critic.build(*start, weights).to(config.device))
-        rule = config.critic_optimizer
-        ascent = (
-            config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
-        )
-        self.critic = CriticStep(critic, config.constraint, ascent, self.ranks, config.loss.objective)
-        self.descent = config.generator_optimizer.build(self.net.parameters())
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
 
@@ -117,7 +93,7 @@ class Trainer:
     @property
     def generator(self) -> Generator:
         """The generator as it stands, averaged if the config says so: a Source that follows the training."""
-        return Generator(self.averaged, self.config.generator, self.form, self.scale)
+        return Generator(self.averaged, self.config.generator, self.form, self.scale, *self._classes)
 
     def steps(self, n: int) -> Iterator[StepReport]:
         """Take `n` steps of the generator, each reported when it is done; fewer if the stopping rule ends the run.
@@ -132,8 +108,8 @@ class Trainer:
             started = time.perf_counter()
             self._rates.set(self.step)
             before = config.critic_warmup if self.step == 0 else 0
-            fakes = self._fakes(before + config.n_critic)
-            values = [self.critic_step(y, k) for k, y in enumerate(fakes, start=-before)][before:]
+            rounds = self._rounds(before + config.n_critic)
+            values = [self.critic_step(x, y, k) for k, (x, y) in enumerate(rounds, start=-before)][before:]
             loss = self.generator_step()
             self._average.move(self.step)
             self.step += 1
@@ -142,39 +118,50 @@ class Trainer:
                 hook(report)
             yield report
 
-    def critic_step(self, y: Tensor, place: int = 0) -> Tensor:
-        """One ascent of the critic, on generated points y (n, d) and fresh real ones; its objective before, 0-d.
+    def critic_step(self, x: Tensor, y: Tensor, place: int = 0) -> Tensor:
+        """One ascent of the critic, on real points x (n, d) and generated y (n, d); its objective before, 0-d.
 
         `place` is its number among those before the next step of the generator, those of a warm-up below zero.
         """
-        x = self.ranks.share(self._real.take(self.config.batch)[0])
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        return self.critic(x, y, self._penalty, warmth)
+        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth, self.config.accumulate)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
-        x = self.ranks.share(self._real.take(self.config.batch)[0]) if self.config.loss.needs_real else None
-        loss = self.config.loss.generator(self.critic.net, self.net(self._latents()), x)
+        config, beside = self.config, self.config.loss.needs_real
+        x, classes = self._taken() if beside or self.form.classes else (None, None)
+        x = self._seen(x) if beside and x is not None else None
+        z = self._latents(classes)
+        moves = self.augment.draw(len(z), self._moves, z, self.ranks)
+        weights, value = list(self.net.parameters()), z.new_zeros(())
         self.descent.zero_grad(set_to_none=True)
-        weights = list(self.net.parameters())
-        loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+        size = math.ceil(len(z) / config.accumulate)
+        for rows in (slice(first, first + size) for first in range(0, len(z), size)):
+            y = self.augment.move(self._made(z[rows]), [numbers[rows] for numbers in moves], self._progress)
+            loss = self._loss.generator(self.critic.net, y, None if x is None else x[rows])
+            loss = len(y) / len(z) * loss
+            loss.backward(inputs=weights)  # type: ignore[no-untyped-call] # none for the critic's weights
+            value += loss.detach()
         self.ranks.average(weights)
         self.descent.step()
-        return loss.detach()
+        return value
 
     def probe(self) -> tuple[Tensor, nn.Module, Tensor]:
         """A batch as the critic sees it, what makes another of latents, and those: for a doctor; both feeds move on."""
-        return self._real.take(self.config.batch)[0], self.net, self._latents()
+        x, classes = self._taken()
+        return x, self._made, self._latents(classes)
 
     @torch.no_grad()
     def held_out(self) -> float:
         """The critic's reading on real points that training never saw, against fresh generated ones."""
-        x, _ = self._held.take(4 * self.config.batch)
+        x, classes = self._held.take(4 * self.config.batch)
         z = torch.randn(
             len(x), self.config.generator.latent, generator=self._unseen, device=x.device, dtype=x.dtype
         )
-        return self.reading(float(self.config.loss.objective(self.critic.net, x, self.net(z))))
+        x, y = joint(x, classes, self.form), self._made(latent(z, classes, self.form))
+        x, y = (self.augment(points, self._unseen, self._progress) for points in (x, y))
+        return self.reading(float(self.config.loss.objective(self.critic.net, x, y)))
 
     def reading(self, raw: float) -> float:
         """The objective's value as the loss's quantity, in the data's unit."""
@@ -207,7 +194,9 @@ class Trainer:
             optimizer.load_state_dict(saved)
         for source, saved in zip((self._real, self._held), state["feeds"], strict=True):
             source.restore(saved)
-        for rng, saved in zip(self._rngs, state["rngs"], strict=True):
+        for rng, saved in zip(
+            self._rngs, state["rngs"], strict=False
+        ):  # once there was none for augmentation
             rng.set_state(saved)
 
     @property
@@ -216,52 +205,51 @@ class Trainer:
 
     @property
     def _rngs(self) -> tuple[torch.Generator, ...]:
-        return self._noise, self._penalty, self._unseen
+        return self._noise, self._penalty, self._unseen, self._moves
 
-    def _latents(self) -> Tensor:
+    @property
+    def _progress(self) -> float:
+        """Share of the run that is done."""
+        return self.step / self.config.steps
+
+    def _seen(self, points: Tensor) -> Tensor:
+        """A share of a batch as the critic sees it in training: augmented."""
+        return self.augment(points, self._moves, self._progress, self.ranks)
+
+    def _taken(self) -> tuple[Tensor, Tensor | None]:
+        """Take a real batch: this process's share as the critic sees it, and its classes."""
+        x, classes = self._real.take(self.config.batch)
+        x = self.ranks.share(joint(x, classes, self.form))
+        return x, self.ranks.share(classes) if self.form.classes and classes is not None else None
+
+    def _latents(self, classes: Tensor | None = None) -> Tensor:
+        """Draw latents for points of these classes: this process's share of a batch."""
         shape = (self.config.batch, self.config.generator.latent)
         z = torch.randn(
             shape, generator=self._noise, device=self.config.device, dtype=self.config.torch_dtype
         )
-        return latent(self.ranks.share(z), None, self.form)
-
-    @property
-    def _normed(self) -> bool:
-        return any(isinstance(part, BATCH_NORMS) for part in self.net.modules())
+        return latent(self.ranks.share(z), classes, self.form)
 
     @torch.no_grad()
-    def _fakes(self, n: int) -> Iterator[Tensor]:
-        """`n` batches for the critic, detached, as nothing of the generator moves; made at once if that is the same.
+    def _rounds(self, n: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """`n` pairs of a real batch and a generated one of the same classes, detached, as the generator does not move.
 
-        Under batch normalisation it is not.
+        They are made at once if that is the same, which under batch normalisation it is not, and there is the memory.
         """
-        if self._normed:
-            return iter([self.net(self._latents()) for _ in range(n)])
-        return iter(self.net(torch.cat([self._latents() for _ in range(n)])).chunk(n))
+        real = [self._taken() for _ in range(n)]
+        latents = [self._latents(classes) for _, classes in real]
+        pieces = self.config.accumulate
+        if pieces > 1:
+            made = [torch.cat([self._made(part) for part in z.chunk(pieces)]) for z in latents]
+        elif batch_normed(self.net):
+            made = [self._made(z) for z in latents]
+        else:
+            made = list(self._made(torch.cat(latents)).chunk(n))
+        return zip([x for x, _ in real], made, strict=True)
 
     def _agreed(self, figures: list[float]) -> list[float]:
         """Means over the processes, so that all report the same."""
         return [sum(found) / len(found) for found in zip(*self.ranks.gather(figures), strict=True)]
-
-    def _start(self, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Points of both sides in standard units, for the critic's recipe; the feeds stay where they are."""
-        z = torch.randn(START, self.config.generator.latent, generator=rng, dtype=self.config.torch_dtype)
-        with torch.no_grad():
-            y = self.net(z.to(self.config.device))
-        x = self.scale.standard(self.parts.train.draw(START, rng).to(y))
-        return x.to(rng.device), y.to(rng.device)
-
-    def _check_form(self) -> None:
-        """Refuse a generator whose output does not fit the data."""
-        z = torch.zeros(
-            2, self.config.generator.latent, dtype=self.config.torch_dtype, device=self.config.device
-        )
-        shape = tuple(copy.deepcopy(self.net).eval()(z).shape)
-        if shape != (2, self.form.dim):
-            raise InputError(
-                f"the generator makes points of shape {shape[1:]}, and the data are {self.form.shape}, flattened to "
-                f"({self.form.dim},); let its recipe build for the form that it is given"
-            )
 
     def _report(self, value: Tensor, loss: Tensor, started: float) -> StepReport:
         """What the step was like; refuses figures that are not finite."""

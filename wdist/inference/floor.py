@@ -20,6 +20,7 @@ from wdist.measures import Samples
 from wdist.methods import Discrete, Line
 from wdist.options import check_whole
 from wdist.question import Question, ask
+from wdist.resampling.serial import serial_dependence
 from wdist.result import Floor
 from wdist.rng import Rng, Seed, as_rng
 
@@ -108,6 +109,18 @@ def floor_of(question: Question, rng: Rng, shuffles: int = 3) -> Floor:
         else:
             floors.append(_by_halves(s, effective, question, shuffles, rng.spawn()))
     return Floor(floors[0], floors[1], question.p)
+
+
+def doubt(question: Question) -> str:
+    """What makes the floor of a question too low, in words: rows of a series, which it takes for independent."""
+    for s, name in zip(question.samples, "ab", strict=True):
+        series = serial_dependence(s.points.double().cpu().numpy())
+        if series.plain:
+            return (
+                f"rows of {name} depend on the rows before them (rank correlation {series.correlation:.2f} between "
+                "neighbours), and the floor takes them for independent: noise alone may show far more"
+            )
+    return ""
 
 
 def _size(s: Samples) -> float:

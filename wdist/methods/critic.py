@@ -150,12 +150,9 @@ class Critic(Method):
             return "the critic's slope is bounded in the Euclidean metric; use 'discrete' for another"
         sides = [m for m in (question.a, question.b) if isinstance(m, Samples)]
         if isinstance(self.net, ConvNet):
-            for shape in (m.shape for m in sides if len(m.shape) == len(self.net.shape)):
-                if shape != self.net.shape:
-                    return (
-                        f"its ConvNet is for images (channels, height, width) = {self.net.shape} and these are "
-                        f"{shape}; pass their shape, channels first: images.transpose(0, 3, 1, 2) where they come last"
-                    )
+            for shape in (m.shape for m in (question.a, question.b) if len(m.shape) in (2, 3)):
+                if not self.net.fits(shape):
+                    return f"its ConvNet is for images {self.net.shape} and these are {shape}; pass ConvNet({shape})"
         # counted by NumPy: torch would wake its threads, which costs more than many an answer
         fewest = min(
             (len(m) if m.uniform else int(np.count_nonzero(m.weights.cpu().numpy())) for m in sides),

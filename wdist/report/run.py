@@ -104,10 +104,14 @@ def settings(config: Mapping[str, Any], name: str = "") -> list[tuple[str, str]]
     Example:
         >>> settings({"kind": "WGANConfig", "loss": {"kind": "WGAN"}, "steps": 5})
         [('kind', 'WGANConfig'), ('loss.kind', 'WGAN'), ('steps', '5')]
+        >>> settings({"augment": [{"kind": "Flip"}], "classes": [3, 5]})
+        [('augment.0.kind', 'Flip'), ('classes', '[3, 5]')]
     """
     found: list[tuple[str, str]] = []
     for key, value in config.items():
         place = f"{name}.{key}".strip(".")
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            value = {str(k): item for k, item in enumerate(value)}
         found += settings(value, place) if isinstance(value, Mapping) else [(place, str(value))]
     return found
 

@@ -6,41 +6,48 @@ What the user did not say stays as the preset, or the run that is resumed, has i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from wdist.critic.nets import MLP
 from wdist.errors import InputError
+from wdist.gan.augment import AUGMENTATIONS, Augmentation
 from wdist.gan.config import TrainConfig, preset
+from wdist.gan.critics import CRITICS
+from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
+from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.networks import GENERATORS
 from wdist.gan.sets import Data
+from wdist.gan.stabilisers import stabilised
 from wdist.gan.stopping import StoppingRule
 
-__all__ = ["begun_config", "changed", "evaluation", "numbers"]
-
-CRITICS: dict[str, Any] = {"mlp": MLP}
-"""Critic recipes by the names of the command line."""
+__all__ = ["augmentations", "begun_config", "changed", "evaluation", "numbers"]
 
 
 def begun_config(
-    loss: str, data: Data, published: bool, nets: dict[str, Any], changes: dict[str, Any]
+    loss: str, data: Data, published: bool, nets: dict[str, Any], changes: dict[str, Any],
+    stabilisers: Sequence[str] = (),
+) -> TrainConfig:  # fmt: skip
+    """A preset with nets, fields and stabilisers of the user's."""
+    return changed(preset(loss, data, published), nets, changes, stabilisers)
+
+
+def changed(
+    config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any], stabilisers: Sequence[str] = ()
 ) -> TrainConfig:
-    """A preset with nets and fields of the user's."""
-    return changed(preset(loss, data, published), nets, changes)
-
-
-def changed(config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any]) -> TrainConfig:
     """A config with what the user said in place of what it had.
 
     Args:
         config: What to start from.
         nets: generator, critic: names or None; units, channels, latent: sizes or None.
         changes: Fields; None where the user said nothing. `lr` is of both optimisers.
+        stabilisers: Names of `STABILISERS`, put around all that.
     """
     fields = {name: value for name, value in changes.items() if value is not None}
     lr = fields.pop("lr", None)
     fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
-    fields["critic"] = _net("critic", CRITICS, config.critic, nets)
+    fields["critic"] = _net("critic", {"mlp": MLP, **CRITICS}, config.critic, nets)
     if lr is not None:
         for name in ("generator_optimizer", "critic_optimizer"):
             rule = getattr(config, name)
@@ -48,12 +55,21 @@ def changed(config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any]) 
                 raise InputError(
                     "--lr: this loss's critic has a rate of its own; drop it, or set it from Python"
                 )
-            fields[name] = dataclasses.replace(rule, lr=lr)
-    return dataclasses.replace(config, **fields)
+            fields[name] = _rated(rule, lr)
+    return stabilised(dataclasses.replace(config, **fields), *stabilisers)
+
+
+def _rated(rule: Any, lr: float) -> Any:
+    """An optimiser with another rate, also where it is wrapped."""
+    if isinstance(rule, HistoricalAveraging):
+        return dataclasses.replace(rule, rule=_rated(rule.rule, lr))
+    return dataclasses.replace(rule, lr=lr)
 
 
 def _net(side: str, known: dict[str, Any], had: Any, nets: dict[str, Any]) -> Any:
     """The recipe of one side; a size is given to it if it has a field for it."""
+    if isinstance(had, MinibatchDiscrimination):
+        return dataclasses.replace(had, net=_net(side, known, had.net, nets))
     name = nets[side]
     if name is not None and name not in known:
         raise InputError(f"--{side} is {name!r}; choose one of {', '.join(known)}")
@@ -76,6 +92,18 @@ def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"{option} is {text!r}; pass whole numbers, such as 100,100") from None
+
+
+def augmentations(names: Sequence[str] | None) -> tuple[Augmentation, ...] | None:
+    """Recipes by their names; None where the user said nothing.
+
+    Raises:
+        InputError: for another name.
+    """
+    for name in names or ():
+        if name not in AUGMENTATIONS:
+            raise InputError(f"--augment is {name!r}; choose one of {', '.join(AUGMENTATIONS)}")
+    return tuple(AUGMENTATIONS[name] for name in names) if names else None
 
 
 def evaluation(every: int | None, stop: bool) -> Evaluate | None:

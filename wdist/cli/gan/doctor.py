@@ -17,12 +17,15 @@ __all__ = ["doctor"]
 def doctor(
     data: Annotated[str, typer.Option(help="What would be trained on, as for train.")] = "mnist",
     loss: Annotated[str, typer.Option(help="Which game, as for train.")] = "wgan-gp",
+    conditional: Annotated[bool, typer.Option("--conditional", help="By class, as for train.")] = False,
     published: Annotated[bool, typer.Option(help="Rates and rules as the paper has them.")] = False,
     generator: Annotated[str | None, typer.Option(help="mlp, dcgan, residual.")] = None,
-    critic: Annotated[str | None, typer.Option(help="mlp.")] = None,
+    critic: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, patches.")] = None,
     units: Annotated[str | None, typer.Option(help="Hidden layers of an mlp: 100,100.")] = None,
-    channels: Annotated[int | None, typer.Option(help="Width of a convolutional net.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Width of convolutional nets.")] = None,
     latent: Annotated[int | None, typer.Option(help="Coordinates of the latent.")] = None,
+    augment: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
+    stabiliser: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
     batch: Annotated[int | None, typer.Option(help="Points to probe with.")] = None,
     compiler: Annotated[str, typer.Option(help="Try torch.compile by this backend, such as inductor.")] = "",
     seed: SeedNumber = 0,
@@ -34,7 +37,7 @@ def doctor(
     """
     with guarded():
         with progress("importing"):
-            from wdist.cli.gan.asked import begun_config, numbers
+            from wdist.cli.gan.asked import augmentations, begun_config, numbers
             from wdist.gan.checkup import doctor_of
             from wdist.gan.sets import Data
         nets = {
@@ -42,7 +45,8 @@ def doctor(
             "latent": latent,
         }  # fmt: skip
         with progress("probing"):
-            config = begun_config(loss, Data(data), published, nets, {"batch": batch})
+            changes = {"batch": batch, "augment": augmentations(augment), "conditional": conditional}
+            config = begun_config(loss, Data(data), published, nets, changes, stabiliser or ())
             found = doctor_of(config, seed, compiler)
         if as_json:
             typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found.findings]))

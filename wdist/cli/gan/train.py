@@ -23,16 +23,21 @@ EXAMPLES = "\n\n".join(
         "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
         "  wdist gan train --resume runs/seven",
         "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
+        "  wdist gan train --data mnist --loss gan --stabiliser minibatch-discrimination --out runs/standard",
         "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
         EXIT_CODES,
     ]
 )
 
+STABILISERS = (
+    "For a standard GAN: feature-matching, minibatch-discrimination, historical-averaging, label-smoothing, "
+    "virtual-batch-norm, instance-noise; repeatable."
+)
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
-def _option(text: str, panel: str, **more: Any) -> Any:
-    return typer.Option(help=text, rich_help_panel=panel, **more)
+def _option(text: str, panel: str, flag: str = "", **more: Any) -> Any:
+    return typer.Option(*([flag] if flag else []), help=text, rich_help_panel=panel, **more)
 
 
 def train(
@@ -41,6 +46,9 @@ def train(
     ] = None,
     classes: Annotated[str | None, _option("Only these labels: 7, or 3,5,7.", DATA)] = None,
     labels: Annotated[str | None, _option("File of the labels, one a row.", DATA, metavar="FILE")] = None,
+    conditional: Annotated[
+        bool | None, _option("Train by class, so that sample --label makes one.", DATA, flag="--conditional")
+    ] = None,
     size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
     on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
     held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
@@ -51,10 +59,14 @@ def train(
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
     generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
-    critic: Annotated[str | None, _option("mlp.", NETS)] = None,
+    critic: Annotated[str | None, _option("mlp, dcgan, residual, patches.", NETS)] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
-    channels: Annotated[int | None, _option("Width of a convolutional net.", NETS)] = None,
+    channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
+    augment: Annotated[
+        list[str] | None, _option("Of real and generated images alike: flip, shift, colour; repeatable.", DATA)
+    ] = None,
+    stabiliser: Annotated[list[str] | None, _option(STABILISERS, STEPS)] = None,
     steps: Annotated[int | None, _option("Steps of the generator.", STEPS)] = None,
     batch: Annotated[int | None, _option("Points of each side a step.", STEPS)] = None,
     n_critic: Annotated[int | None, _option("Critic steps for one of the generator.", STEPS)] = None,
@@ -62,6 +74,12 @@ def train(
     lr: Annotated[float | None, _option("Learning rate of both.", STEPS)] = None,
     schedule: Annotated[str | None, _option("constant, linear, cosine.", STEPS)] = None,
     ema: Annotated[float | None, _option("Weight of the past in the averaged generator.", STEPS)] = None,
+    accumulate: Annotated[
+        int | None, _option("Pieces in which a batch goes through the nets, for want of memory.", STEPS)
+    ] = None,
+    autocast: Annotated[
+        bool | None, _option("The critic's values in bfloat16, its penalty in float32.", STEPS, flag="--autocast")
+    ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
     device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
     seed: Annotated[int, _option("The same seed gives the same run.", STEPS)] = 0,
@@ -83,7 +101,7 @@ def train(
     with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
-            from wdist.cli.gan.asked import begun_config, changed, evaluation, numbers
+            from wdist.cli.gan.asked import augmentations, begun_config, changed, evaluation, numbers
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
             from wdist.gan.recipes import rebuilt
@@ -95,19 +113,20 @@ def train(
         }  # fmt: skip
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
-            "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
-            "evaluate": evaluation(evaluate_every, stop),
+            "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
+            "accumulate": accumulate, "autocast": autocast,
+            "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
             if resume is not None:
                 folder = RunFolder(resume)
-                config = changed(rebuilt(folder.read_config()["config"]), nets, changes)
+                config = changed(rebuilt(folder.read_config()["config"]), nets, changes, stabiliser or ())
                 run = runs.resume(folder, config, pace, ranks=ranks)
             else:
                 wanted = tuple(classes.split(",")) if classes else ()
                 source = Data(str(data), wanted, labels, size, on_bad, held_out)
-                config = begun_config(loss or "wgan-gp", source, published, nets, changes)
+                config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
                 if dry_run:
                     describe(Trainer(config, seed))
                     return
