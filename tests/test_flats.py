@@ -55,6 +55,28 @@ def test_directions_are_kept_where_they_are_narrow_or_cost_nothing(monkeypatch):
     assert Flats(16).grown(63) is None
 
 
-def test_constant_points_are_no_error():
-    x = torch.ones(30, 2)
+def test_in_very_many_dimensions_parts_are_told_apart_in_the_widest(monkeypatch):
+    """Sixteen covariances of a colour image of 64 x 64 would take 20 GB."""
+    lifted = torch.linalg.qr(torch.randn(2000, 8, generator=generator())).Q.T  # (8, d)
+    rng, seen = generator(), []
+    noise = [1e-3 * torch.randn(300, 2000, generator=rng) for _ in range(2)]
+    x, y = (side.draw(300, rng).float() for side in (FLOORS.a, FLOORS.b))
+    asked = flats.mixture
+    monkeypatch.setattr(flats, "mixture", lambda z, *rest: seen.append(z.shape[1]) or asked(z, *rest))
+    low, high = (
+        Flats(4).build(*pair, generator())
+        for pair in ((x, y), (x @ lifted + noise[0], y @ lifted + noise[1]))
+    )
+    assert seen == [8, 8, flats.WIDEST, flats.WIDEST]
+    gram = high.bases @ high.bases.mT
+    assert torch.allclose(gram, torch.eye(gram.shape[1]).expand_as(gram), atol=1e-5)
+    assert high.bases.shape[2] == high.centres.shape[1] == 2000
+    within = (high.centres @ lifted.T).norm() / high.centres.norm()
+    assert within > 0.99
+    assert torch.allclose(low.centres.norm(dim=1).mean(), high.centres.norm(dim=1).mean(), rtol=0.3)
+
+
+@pytest.mark.parametrize("d", [2, 300])
+def test_constant_points_are_no_error(d):
+    x = torch.ones(30, d)
     assert torch.isfinite(Flats(4).build(x, x, generator())(x)).all()

@@ -516,6 +516,19 @@ class TestData:
             tuple(row) for row in POINTS[2::4].tolist()
         }
 
+    def test_whole_numbers_in_a_table_name_classes_as_whole_numbers(self, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        (tmp_path / "y.csv").write_text("label\n" + "7\n12\n" * 200)
+        assert gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / "y.csv")).open().train.names == (
+            "7",
+            "12",
+        )
+        (tmp_path / "y.csv").write_text("label\n" + "0.5\n1\n" * 200)
+        assert gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / "y.csv")).open().train.names == (
+            "0.5",
+            "1.0",
+        )
+
     def test_labels_of_a_folder_go_by_the_order_of_its_names(self, tmp_path):
         for k in range(12):
             Image.fromarray(np.full((16, 16), 10 * k, np.uint8)).save(tmp_path / f"{k:02}.png")

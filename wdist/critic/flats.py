@@ -30,6 +30,8 @@ SOFTEST = 0.05
 SMOOTH = 1e-3
 """Rounds the tip of |N(x − c)|, whose slope would be undefined; still 1-Lipschitz."""
 POINTS = 4096
+WIDEST, SEEN = 256, 1024
+"""Dimensions in which parts are told apart, the widest by so many points: a covariance has their square of entries."""
 JITTER = 1e-5
 
 
@@ -55,22 +57,23 @@ class Flats(Net):
     def build(self, x: Tensor, y: Tensor, rng: torch.Generator) -> FlatNet:
         """Place a flat along every part of a mixture, at the height of its mean distance."""
         d, k = x.shape[1], max(1, min(self.flats, len(x) // 4, len(y) // 4))
+        basis = _widest(x, y)  # (w, d)
         means, covariances = (
-            torch.cat(both) for both in zip(*(mixture(z, k, rng) for z in (x, y)), strict=True)
+            torch.cat(both) for both in zip(*(mixture(z @ basis.T, k, rng) for z in (x, y)), strict=True)
         )
-        variances, axes = torch.linalg.eigh(covariances)  # ascending: (2k, d), (2k, d, d)
-        pooled = torch.cat([x, y])
+        variances, axes = torch.linalg.eigh(covariances)  # ascending: (2k, w), (2k, w, w)
+        pooled = torch.cat([x, y]) @ basis.T
         typical = float(pooled.var(dim=0, correction=0).mean()) or 1.0
         narrow = int((variances < NARROW * typical).sum(dim=1).max())
-        rows = max(1, min(d, max(FEWEST, narrow), NUMBERS // (k * d)))
+        rows = max(1, min(len(basis), max(FEWEST, narrow), NUMBERS // (k * d)))
         scales = (1 - variances[:, :rows] / typical).clamp(SOFTEST, 1 - SOFTEST)
         room = math.sqrt(float(variances[:, :rows].clamp_min(0).mean()))
         pace = max(min(self.pace * math.sqrt(typical), CROWDED * room), SLOWEST)
         normals, levels = planes_between(x, y, self.planes, rng)
         net = FlatNet(
-            axes[:, :, :rows].mT.contiguous(),
+            (axes[:, :, :rows].mT @ basis).contiguous(),
             torch.logit(scales) / 4,
-            means,
+            means @ basis,
             levels.new_zeros(SIDES, k),
             normals,
             levels,
@@ -121,6 +124,18 @@ class FlatNet(PeakNet):
     def matrices(self) -> list[Tensor]:
         """All bases, as one stack."""
         return [self.bases]
+
+
+def _widest(x: Tensor, y: Tensor) -> Tensor:
+    """Orthonormal rows along the directions in which points (n, d) and (m, d) vary most: (w, d); all, up to 256."""
+    d = x.shape[1]
+    if d <= WIDEST:
+        return torch.eye(d, dtype=x.dtype, device=x.device)
+    z = torch.cat([x[: SEEN // 2], y[: SEEN // 2]]).double()
+    z = z - z.mean(dim=0)
+    _, spans = torch.linalg.eigh(z @ z.T)  # ascending; of their number, as fewer than d
+    widest: Tensor = torch.linalg.qr(z.T @ spans[:, -min(WIDEST, len(z) - 1) :]).Q.T.to(x.dtype)
+    return widest
 
 
 def mixture(x: Tensor, k: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:

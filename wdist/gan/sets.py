@@ -121,6 +121,8 @@ class Data:
         found = np.asarray(read_points(self.labels)).reshape(-1)
         if len(found) != len(rows):
             raise InputError(f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}")
+        if found.dtype.kind == "f" and np.array_equal(found, np.round(found)):
+            found = found.astype(np.int64)  # tables hold floats, and a class is called 7, not 7.0
         names, codes = np.unique(found, return_inverse=True)
         return Rows(rows.rows, rows.shape, torch.from_numpy(codes), _words(names), rows.about)
 
