@@ -317,7 +317,7 @@ class TestFailingSources:
             return x
 
         with pytest.warns(
-            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 64, in row 3"
+            wdist.WdistWarning, match=r"b returned a NaN or infinite value on draw 65, in row 3"
         ):
             est = wdist.estimate(law.a, breaks, method=Critic(net=Cones(8, pace=0.1), steps=1000))
         assert not est.converged

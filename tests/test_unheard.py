@@ -38,3 +38,26 @@ def test_an_error_ends_it_too():
     with pytest.raises(KeyError), unheard(message="x"):
         raise KeyError
     assert list(warnings.filters) == before
+
+
+def test_who_comes_to_listen_meanwhile_is_not_made_deaf():
+    entered, leave = threading.Event(), threading.Event()
+
+    def silent():
+        with unheard(module="one"):
+            entered.set()
+            assert leave.wait(5)
+
+    before = list(warnings.filters)
+    thread = threading.Thread(target=silent)
+    thread.start()
+    assert entered.wait(5)
+
+    def heard():
+        leave.set()
+        thread.join()
+        warnings.warn("two", UserWarning, stacklevel=1)
+
+    with pytest.warns(UserWarning, match="two"):
+        heard()
+    assert list(warnings.filters) == before

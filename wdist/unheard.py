@@ -1,22 +1,21 @@
 """Silence for warnings that are read otherwise, from any number of threads.
 
 `warnings.catch_warnings` puts back the filters it found: of two threads that overlap, the one that leaves last puts
-back those of the other, and what was to be silent for a moment is silent for ever. Here the first to come keeps the
-filters, and the last to leave puts them back.
+back those of the other, and who listens meanwhile is deaf. Here one filter comes, and the same one goes.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 __all__ = ["unheard"]
 
 _lock = Lock()
-_kept: list[warnings.catch_warnings[None]] = []
-_inside = [0]
 
 
 @contextmanager
@@ -27,16 +26,16 @@ def unheard(*, message: str = "", module: str = "") -> Iterator[None]:
         >>> with unheard(message="as I said"):
         ...     warnings.warn("as I said before")
     """
+    patterns = re.compile(message, re.IGNORECASE), re.compile(module)
+    entry = ("ignore", patterns[0], Warning, patterns[1], 0)
+    held: Any = warnings.filters
     with _lock:
-        if not _inside[0]:
-            _kept.append(warnings.catch_warnings())
-            _kept[0].__enter__()
-        _inside[0] += 1
-        warnings.filterwarnings("ignore", message=message, module=module)
+        held.insert(0, entry)
     try:
         yield
     finally:
         with _lock:
-            _inside[0] -= 1
-            if not _inside[0]:
-                _kept.pop().__exit__(None, None, None)
+            now: Any = warnings.filters  # a copy of those, where somebody came to listen in between
+            for filters in (held,) if now is held else (held, now):
+                if entry in filters:
+                    filters.remove(entry)
