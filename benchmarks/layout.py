@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.crossovers import FAMILIES as GRID
 from benchmarks.crossovers import rules
 from benchmarks.families import FAMILIES, Instance
-from benchmarks.scaling import CURVES, FIGURE, PATIENCE, points, slope
+from benchmarks.scaling import CURVES, FIGURE, PATIENCE, Curve, points, slope
 from benchmarks.verdict import Record, fault, ratio, score, verdict
 
 __all__ = ["engine_rules", "lines", "pivot", "slopes"]
@@ -145,9 +145,16 @@ def slopes(rows: list[Record]) -> str:
             out.append((curve.title, contender.name, f"{max(sizes, default=0):,}", *powers))
     caption = (
         "Slopes are fitted to the upper half of each curve. A curve ends where its side took more than "
-        f"{PATIENCE:g} s, or where the next size would take half of the memory."
+        f"{PATIENCE:g} s, where the next size would take half of the memory, or where nobody measured on "
+        f"({', '.join(c.title for c in CURVES if _cut_short(rows, c)) or 'none'})."
     )
     return f"![Time and memory against n, log-log]({FIGURE})\n\n{caption}\n\n{_table(out)}"
+
+
+def _cut_short(rows: list[Record], curve: Curve) -> bool:
+    """Whether the first side of a curve could have gone on."""
+    sizes, seconds = points(rows, curve, curve.contenders[0].name, "cpu")
+    return bool(sizes) and sizes[-1] < curve.sizes[-1] and seconds[-1] < PATIENCE
 
 
 def engine_rules(rows: list[Record]) -> str:

@@ -23,7 +23,7 @@ from benchmarks.tables import LAPX, LINE, POT
 from benchmarks.verdict import Record, fault, figure
 from wdist.memory import available_bytes
 
-__all__ = ["CURVES", "FIGURE", "PATIENCE", "draw", "points", "rows", "slope"]
+__all__ = ["CURVES", "FIGURE", "PATIENCE", "Curve", "draw", "points", "rows", "slope"]
 
 FIGURE = "scaling.png"  # in docs/
 
@@ -138,6 +138,7 @@ STYLES = {
 def draw(table_rows: list[Record], path: Path) -> None:
     """Write the figure: time above memory, a column a curve."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     figure_ = Figure(figsize=(15, 8.6), layout="constrained", dpi=110)
     axes = figure_.subplots(2, len(CURVES))
@@ -157,6 +158,7 @@ def draw(table_rows: list[Record], path: Path) -> None:
         ax.set(xscale=scale, yscale=scale, xlabel="points a side, n", ylabel=label)
         ax.set_title(curve.title if row == 0 else "")
         ax.grid(which="major", alpha=0.3)
+        ax.xaxis.set_minor_formatter(NullFormatter())  # within two decades they would overlap
         ax.legend(fontsize=8.5)
     figure_.suptitle(finding(table_rows), fontsize=13)
     path.parent.mkdir(parents=True, exist_ok=True)
