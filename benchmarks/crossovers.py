@@ -1,8 +1,8 @@
 """Which engine of `wdist.Discrete` is fastest where: measured, and boiled down to rules that wdist reads.
 
 `rows` walks a grid of orders, dimensions, kinds of mass and sizes on the tuning seed, dropping an engine that fell
-far behind; `rules` turns the table into wdist/data/crossovers.json, by which engine is least behind on the family it is
-worst at. No figure there is typed or mended by hand.
+far behind; `rules` turns the table into wdist/data/crossovers.json: of the engines that are slower than POT's on no
+family, the fastest on average. No figure there is typed or mended by hand.
 """
 
 from __future__ import annotations

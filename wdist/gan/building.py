@@ -138,8 +138,8 @@ def _shown(
     x, classes = train.labelled(SHOWN, rng) if isinstance(train, Rows) else (train.draw(SHOWN, rng), None)
     with torch.no_grad():
         y = net(latent(z, classes, form).to(config.device))
-    seen = (z if centre is None else z - centre for z in (scale.standard(x.to(y)), y))
-    x, y = (joint(points.to(rng.device), classes, form) for points in seen)
+    centred = (side if centre is None else side - centre for side in (scale.standard(x.to(y)), y))
+    x, y = (joint(side.to(rng.device), classes, form) for side in centred)
     return x, y
 
 

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 FINITE_VARIANCE, PLAIN = 2.0, 2.25
 """Tail index below which the variance is infinite, and standard errors by which it has to be: of pairs of samples of
-200 of Cauchy's law 98 % are refused, of lognormal ones 4 %, of t3 ones none."""
+200 of Cauchy's law 97 % are refused, of lognormal ones 4 %, of t3 ones none."""
 FEWEST_FAR = 5
 
 
