@@ -598,8 +598,12 @@ def test_a_clipped_critic_sees_what_differs_in_images_once_they_are_centred():
         trainer = gan.Trainer(gan.preset("wgan", "mnist", centred=centred, held_every=0), seed=0)
         values[centred] = [report.critic for report in trainer.steps(120)][-1]
     assert values[True] > 10 * abs(values[False])
-    assert gan.preset("wgan", "mnist").centred
-    assert not gan.preset("wgan", "mnist", published=True).centred
+
+
+@pytest.mark.parametrize("loss", gan.PRESETS)
+def test_wgan_presets_are_centred_unless_as_published(loss):
+    assert gan.preset(loss, "mnist").centred == loss.startswith("wgan")
+    assert not gan.preset(loss, "mnist", published=True).centred
 
 
 def test_centred_both_sides_move_alike():
