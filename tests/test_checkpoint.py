@@ -58,7 +58,7 @@ class Small(Orthonormal):
     ],
     ids=["cones", "penalty", "orthonormal", "portfolio that grows"],
 )
-@pytest.mark.parametrize("at", [1, 7])
+@pytest.mark.parametrize("at", [1, 7, 8])  # after 8 looks the batches that were drawn at once are used up
 def test_it_ends_where_it_would_have_ended(options, at, tmp_path):
     path, whole = tmp_path / "fit.pt", run(**options)
     if options.get("case"):
@@ -71,6 +71,16 @@ def test_it_ends_where_it_would_have_ended(options, at, tmp_path):
     assert (rounds > 1) == ("case" in options)
     assert calls.calls == 12 * rounds - at  # and does not begin again
     same(run(path, **options), whole)  # finished, it is read
+
+
+def test_who_left_does_not_come_back(tmp_path):
+    options = {"net": None, "constraint": Small(), "case": funnels(3, 16)}
+    path, whole = tmp_path / "fit.pt", run(**options)
+    left = [look.step for look in whole.detail.curve if look.net == repr(Small.nets[0])]
+    assert len(left) < 8
+    with pytest.raises(KeyboardInterrupt):
+        run(path, Halt(8), **options)
+    same(run(path, **options), whole)
 
 
 def test_samples_go_on_too(tmp_path, rng):

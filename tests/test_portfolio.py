@@ -2,8 +2,10 @@
 
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 from itertools import chain, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
 from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
-from wdist.critic.fit import Held, Schedule, mean_and_variance
+from wdist.critic.fit import TIE, Held, Look, Schedule, mean_and_variance, too_late
 from wdist.critic.nets import CriticNet
 from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split, _common
 from wdist.critic.portfolio import choose_critic
@@ -100,6 +102,41 @@ class TestChoice:
         assert chosen.recipe == replace(nets[0], centres=chosen.recipe.centres)
         assert last[repr(chosen.recipe)] == max(last.values()) > 1.1 * last[repr(nets[1])]
         assert held.value(chosen.net)[0] == pytest.approx(last[repr(chosen.recipe)], rel=0.02)
+
+    @pytest.mark.parametrize(
+        ("seen", "late"),
+        [
+            ([[1, 2, 3], [1, 2, 3.1]], [False, False]),  # what it gains may bring it up
+            ([[1, 1, 1], [2, 2, 2]], [True, False]),
+            ([[2, 2, 2], [1, 1, 1]], [False, True]),
+            ([[1, 1], [2, 2]], [False, False]),  # too early to tell
+            ([[-3, -3, -3], [-1, -1, -1]], [False, False]),  # there is nothing to be behind
+            ([[1, 1, 1], [1 + TIE / 2] * 3, [1, 1, 1]], [False, False, True]),  # as good, and the simplest
+            (
+                [[0, 1, 2], [3, 3, 3], [0, 2.2, 2.4]],
+                [False, False, False],
+            ),  # 2 + 1.5·2 and 2.4 + 1.5·2.4 against 3
+            ([[0, 1, 1.1], [0, 2, 3]], [True, False]),  # 1.1 + 1.5·1.1 against 3 + 0.5·3
+        ],
+    )
+    def test_who_cannot_catch_up(self, seen, late):
+        def contender(values):
+            return SimpleNamespace(looks=[Look("", k, k, v, v) for k, v in enumerate(values)])
+
+        assert too_late([contender(values) for values in seen]) == late
+
+    def test_who_falls_behind_leaves(self):
+        """One cone sees nothing of sixteen funnels beside 64: it stops early, and the winner is as if it were alone."""
+
+        class Uneven(Orthonormal):
+            nets = (Cones(1, planes=0), Cones(64))
+
+        case = funnels(4, 16)
+        found = wdist.estimate(case.a, case.b, method=Critic(Uneven(), steps=120))
+        seen = Counter(look.net for look in found.detail.curve)
+        assert seen[repr(Uneven.nets[0])] == 3
+        assert seen[repr(Uneven.nets[1])] == 12
+        assert found.detail.steps >= 120
 
     def test_a_single_recipe_is_fitted_as_it_is(self):
         case = scaling(3)

@@ -55,7 +55,8 @@ class Stream:
 
     def state(self) -> dict[str, Any]:
         """Where in the stream this is."""
-        return {"before": self._before, "taken": self._taken}
+        before = self._rng.get_state() if self._taken == AT_ONCE else self._before
+        return {"before": before, "taken": self._taken}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from there."""

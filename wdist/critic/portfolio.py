@@ -1,8 +1,8 @@
 """Which critic: several recipes are fitted side by side, validation chooses, and the winner grows while that pays.
 
 A critic that is too small is blind to detail, one that is too large learns the sample by heart, and which is which
-depends on the data. So small and large start together; where the larger wins, larger still is tried. Everything that
-is chosen is chosen on validation points: what is reported later is read on others.
+depends on the data. So small and large start together, those that fall behind leave, and where the larger wins, larger
+still is tried. Everything that is chosen is chosen on validation points: what is reported later is read on others.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from torch import Tensor, nn
 from wdist.critic.batches import Stream
 from wdist.critic.checkpoint import Checkpoint
 from wdist.critic.constraint import Constraint
-from wdist.critic.fit import Contender, Course, Held, Look, Schedule, fit
+from wdist.critic.fit import TIE, Contender, Course, Held, Look, Schedule, fit
 from wdist.critic.nets import Net
 from wdist.ranks import ALONE, Ranks
 
 __all__ = ["Chosen", "choose_critic"]
 
-TIE = 0.003
-"""Relative difference below which the recipe that comes first is taken."""
 WORTHWHILE = 0.01
 """Relative gain that the next growth must promise: gains are taken to fall as they fell last, g_3 = g_2·g_2/g_1."""
 LONGER = 1.5
@@ -104,7 +102,7 @@ def choose_critic(
 
         said = fit(contenders, batches, held, here, rng, tick, course, ranks)
         looks.extend(replace(look, seconds=look.seconds + before) for c in contenders for look in c.looks)
-        rounds, steps = rounds + 1, steps + contenders[0].looks[-1].step
+        rounds, steps = rounds + 1, steps + max(c.looks[-1].step for c in contenders)
         return contenders, said
 
     first = schedule if len(nets) == 1 else replace(schedule, seconds=FIRST_SHARE * schedule.seconds)
