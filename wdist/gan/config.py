@@ -184,7 +184,9 @@ PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
         data=None, critic=MLP((100, 100), "abs"), constraint=Orthonormal(), centred=not published,
         generator_optimizer=Adam(1e-3, (0.5, 0.9)), critic_optimizer=None,
     ),
-    "wgan-spectral": lambda toy, published: WGANConfig(data=None, constraint=Spectral(), centred=not published, **_fast(1e-3)),
+    "wgan-spectral": lambda toy, published: WGANConfig(
+        data=None, constraint=Spectral(), centred=not published, **_fast(1e-3)
+    ),
     "gan": lambda toy, published: GANConfig(
         data=None, **({} if published else {**_fast(1e-3), "n_critic": 1})
     ),
