@@ -7,10 +7,14 @@ Both sides take turns in one process; the median of their turns is compared.
 
 from __future__ import annotations
 
-import statistics
+import itertools
+import math
+import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,9 +24,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 import wdist
+from benchmarks.store import Table
 from wdist import gan
+from wdist.gan.data import Form
 
-__all__ = ["compare", "gradient_difference"]
+__all__ = ["PAIRS", "gradient_difference", "measure", "table"]
+
+Record = dict[str, Any]
 
 LATENT, BATCH, N_CRITIC, LAM = 100, 64, 5, 10.0
 GENERATOR, CRITIC = (128, 256, 512, 1024), (512, 256)
@@ -30,18 +38,19 @@ RATES = {"lr": 2e-4, "betas": (0.5, 0.999)}
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """MNIST, an image at a time, scaled to [−1, 1] when it is read."""
+    """Images of uint8, (n, H, W) or (n, H, W, C); one at a time, scaled to [−1, 1] when it is read."""
 
-    def __init__(self) -> None:
-        stored = wdist.datasets.mnist()
-        self.images, self.labels = stored.images, stored.labels
+    def __init__(self, stored: wdist.datasets.Images) -> None:
+        self.images, self.labels = stored.images, np.unique(stored.labels, return_inverse=True)[1]
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, k: int) -> tuple[Tensor, int]:
         picture = Image.fromarray(self.images[k])  # as sets of images hand them to their transforms
-        array = torch.from_numpy(np.array(picture)).view(28, 28, 1)
+        array = torch.from_numpy(np.array(picture))
+        if array.ndim == 2:
+            array = array[:, :, None]
         levels, half = array.permute(2, 0, 1).contiguous().float().div(255), torch.tensor([0.5]).view(1, 1, 1)
         return levels.clone().sub_(half).div_(half), int(self.labels[k])
 
@@ -54,17 +63,46 @@ def stack(sizes: tuple[int, ...], last: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(*parts[:-1], *([] if last is None else [last]))
 
 
-def usual() -> Iterator[None]:
+@dataclass(frozen=True)
+class Pair:
+    """Two nets of one size and the images they are trained on: plain modules for the usual loop, recipes for ours."""
+
+    data: str
+    shape: tuple[int, ...]
+    plain: Callable[[], tuple[nn.Module, nn.Module]]
+    recipes: dict[str, Any]
+
+
+def _convolutions() -> tuple[nn.Module, nn.Module]:
+    form, rng = Form((32, 32, 3), bounded=True), torch.Generator().manual_seed(0)
+    made = gan.DCGANGenerator(latent=LATENT).build(form, rng, torch.float32)
+    return made, gan.DCGANCritic().build(form, rng, torch.float32)
+
+
+PAIRS = {
+    "mlp": Pair(
+        "mnist", (784,), lambda: (stack((LATENT, *GENERATOR, 784), nn.Tanh()), stack((784, *CRITIC, 1), None)),
+        {"generator": gan.MLPGenerator(GENERATOR, LATENT, "leaky_relu"), "critic": wdist.MLP(CRITIC, "leaky_relu")},
+    ),
+    "dcgan": Pair(
+        "flags", (32, 32, 3), _convolutions,
+        {"generator": gan.DCGANGenerator(latent=LATENT), "critic": gan.DCGANCritic()},
+    ),
+}  # fmt: skip
+
+
+def usual(pair: Pair) -> Iterator[None]:
     """The usual loop; yields after each step of the generator."""
-    generator, critic = stack((LATENT, *GENERATOR, 784), nn.Tanh()), stack((784, *CRITIC, 1), None)
+    generator, critic = pair.plain()
     fall, climb = (torch.optim.Adam(net.parameters(), **RATES) for net in (generator, critic))  # type: ignore[arg-type]
-    loader = DataLoader(Pictures(), batch_size=BATCH, shuffle=True, drop_last=True)
+    stored = wdist.datasets.mnist() if pair.data == "mnist" else wdist.datasets.flags()
+    loader = DataLoader(Pictures(stored), batch_size=BATCH, shuffle=True, drop_last=True)
     rng, k = np.random.default_rng(0), 0
     while True:
         for images, _ in loader:
             climb.zero_grad()
             z = torch.from_numpy(rng.normal(size=(len(images), LATENT)).astype(np.float32))
-            real, fake = images.flatten(1), generator(z)
+            real, fake = images.permute(0, 2, 3, 1).flatten(1), generator(z)
             loss = critic(fake).mean() - critic(real).mean() + LAM * usual_penalty(critic, real, fake, rng)
             loss.backward()
             climb.step()
@@ -88,52 +126,89 @@ def usual_penalty(critic: nn.Module, real: Tensor, fake: Tensor, rng: np.random.
     return penalty
 
 
-def ours() -> Iterator[Any]:
+def ours(pair: Pair) -> Iterator[Any]:
     """Our trainer, on the same nets, batches and rates."""
     rule = gan.Adam(RATES["lr"], RATES["betas"])  # type: ignore[arg-type]
     config = gan.preset(
-        "wgan-gp", "mnist",
-        generator=gan.MLPGenerator(GENERATOR, LATENT, "leaky_relu"), critic=wdist.MLP(CRITIC, "leaky_relu"),
-        batch=BATCH, n_critic=N_CRITIC, generator_optimizer=rule, critic_optimizer=rule, held_every=0, penalty_warmup=0,
+        "wgan-gp", pair.data, **pair.recipes, batch=BATCH, n_critic=N_CRITIC, generator_optimizer=rule,
+        critic_optimizer=rule, held_every=0, penalty_warmup=0, centred=False,
     )  # fmt: skip
     return gan.Trainer(config, seed=0).steps(10**9)
 
 
-SIDES: dict[str, Callable[[], Iterator[Any]]] = {"wdist": ours, "usual loop": usual}
+CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
+ABOUT = {
+    "mlp": "MLP 784-512-256-1 against 100-128-256-512-1024-784, MNIST",
+    "dcgan": "DCGAN of width 32, batch normalisation in the generator, 32 × 32 × 3, flags",
+}
+SIDES: dict[str, Callable[[Pair], Iterator[Any]]] = {"wdist": ours, "usual loop": usual}
 
 
-def compare(steps: int = 20, turns: int = 7) -> dict[str, Any]:
+def measure(
+    into: Table, pairs: list[str], threads: list[int], steps: int, turns: int, tell: Callable[[str], None]
+) -> None:
+    """Fill a table, a record a pair and number of threads; those that are there stay."""
+    before = torch.get_num_threads()
+    try:
+        for pair, count in itertools.product(pairs, threads):
+            if (key := f"{pair} | {count}") not in into:
+                torch.set_num_threads(count)
+                into.add({"key": key, "pair": pair, "threads": count, **_compare(PAIRS[pair], steps, turns)})
+                found = into.rows[-1]["times as fast"]
+                tell(
+                    f"{key}: {found['cpu']:.2f} times the steps a second of CPU, {found['wall']:.2f} of wall time"
+                )
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compare(pair: Pair, steps: int, turns: int) -> Record:
     """Take turns of `steps` generator steps; seconds a step of each side by CPU and wall time, and their ratio."""
+    load = os.getloadavg()[0]
     torch.manual_seed(0)
-    running = {name: side() for name, side in SIDES.items()}
+    running = {name: side(pair) for name, side in SIDES.items()}
     for side in running.values():
         next(side)
-    cpu: dict[str, list[float]] = {name: [] for name in SIDES}
-    wall: dict[str, list[float]] = {name: [] for name in SIDES}
+    spent: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in SIDES} for kind in CLOCKS}
     for _ in range(turns):
         for name, side in running.items():
-            w, c = time.perf_counter(), time.process_time()
+            began = {kind: clock() for kind, clock in CLOCKS.items()}
             for _ in range(steps):
                 next(side)
-            cpu[name].append((time.process_time() - c) / steps)
-            wall[name].append((time.perf_counter() - w) / steps)
-    middle = {
-        kind: {n: statistics.median(t) for n, t in times.items()}
-        for kind, times in (("cpu", cpu), ("wall", wall))
-    }
+            for kind, clock in CLOCKS.items():
+                spent[kind][name].append((clock() - began[kind]) / steps)
+    middle = {kind: {name: median(t) for name, t in times.items()} for kind, times in spent.items()}
+    ratios = {kind: found["usual loop"] / found["wdist"] for kind, found in middle.items()}
     return {
-        "threads": torch.get_num_threads(),
-        "seconds a step": middle,
-        "times as fast": {kind: found["usual loop"] / found["wdist"] for kind, found in middle.items()},
-        "gradient difference": gradient_difference(),
-    }
+        "seconds a step": middle, "times as fast": ratios, "turns": turns,
+        "gradient difference": gradient_difference(pair), "load": load,
+    }  # fmt: skip
 
 
-def gradient_difference() -> float:
+def table(rows: list[Record]) -> str:
+    """A line a pair of nets and number of threads."""
+    head = ["nets", "threads", "wdist, CPU a step", "usual loop", "times as fast, CPU", "by wall time"]
+    head += ["gradients differ by", "load"]
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        cpu = row["seconds a step"]["cpu"]
+        line = [
+            ABOUT[row["pair"]], str(row["threads"]), *(f"{1000 * cpu[name]:.0f} ms" for name in SIDES),
+            *(f"{row['times as fast'][kind]:.2f}" for kind in CLOCKS), f"{row['gradient difference']:.0e}",
+            f"{row['load']:.1f}",
+        ]  # fmt: skip
+        out.append("| " + " | ".join(line) + " |")
+    return "\n".join(out) + "\n"
+
+
+def gradient_difference(pair: Pair) -> float:
     """Largest difference between the critic's gradients by both sides, relative to the largest gradient."""
     rng = torch.Generator().manual_seed(0)
-    net = wdist.MLP(CRITIC, "leaky_relu").build(torch.zeros(1, 784), torch.zeros(1, 784), rng)
-    x, y = (torch.rand(BATCH, 784, generator=rng) * 2 - 1 for _ in range(2))
+    recipe, d = pair.recipes["critic"], math.prod(pair.shape)
+    some = torch.zeros(1, d)
+    dressed = isinstance(recipe, gan.DCGANCritic)
+    net = recipe.build(Form(pair.shape), rng, some.dtype) if dressed else recipe.build(some, some, rng)
+    x, y = (torch.rand(BATCH, d, generator=rng) * 2 - 1 for _ in range(2))
     state = rng.get_state()
     parameters = list(net.parameters())
     step = wdist.critic.step.CriticStep(net, wdist.GradientPenalty(LAM), _Nothing())

@@ -21,6 +21,7 @@ from benchmarks import (
     crossovers,
     digits,
     games,
+    gan,
     gpu,
     kappa,
     population,
@@ -71,11 +72,12 @@ def page(results: Path) -> str:
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
     sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
+    sections += [("gan", gan.__doc__, gan.table)]
     sections += [("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(
-            f"## {name.upper() if name == 'gpu' else name.capitalize()}\n\n{about.splitlines()[0]}\n"
+            f"## {name.upper() if name in ('gan', 'gpu') else name.capitalize()}\n\n{about.splitlines()[0]}\n"
         )
         path = results / f"{name}.json"
         if path.exists():

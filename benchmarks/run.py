@@ -7,7 +7,6 @@ results go to build/benchmarks/, which git ignores; without, to benchmarks/resul
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -189,14 +188,21 @@ def clipping(
 
 
 @app.command()
-def gan(quick: Quick = False, turns: Annotated[int, typer.Option(help="Of each side.", min=1)] = 7) -> None:
-    """Measure the GAN trainer against the usual loop on the same mathematics; set OMP_NUM_THREADS for its threads."""
-    found = gan_.compare(4 if quick else 20, 3 if quick else turns)
-    path = folder(quick) / f"gan_{found['threads']}_threads.json"
-    write_whole(path, json.dumps(found, indent=1) + "\n")
-    for kind, times in found["times as fast"].items():
-        typer.echo(f"{kind}: {times:.2f} times the generator steps a second, on {found['threads']} threads")
-    typer.echo(f"gradients differ by {found['gradient difference']:.1e} of the largest")
+def gan(
+    pair: Annotated[
+        list[str] | None, typer.Option(help=f"Of nets: {', '.join(gan_.PAIRS)}; repeatable.")
+    ] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Of torch; repeatable; 1 and 2 by default.")
+    ] = None,
+    turns: Annotated[int, typer.Option(help="Of each side.", min=1)] = 7,
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure the GAN trainer against the usual loop on the same mathematics."""
+    table = begun(folder(quick) / "gan.json", resume=resume)
+    steps = 4 if quick else 20
+    gan_.measure(table, pair or list(gan_.PAIRS), threads or [1, 2], steps, 3 if quick else turns, typer.echo)
 
 
 @app.command()

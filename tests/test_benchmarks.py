@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from benchmarks import alone, crossovers, layout, render, scaling, store
+from benchmarks import alone, crossovers, gan, layout, render, scaling, store
 from benchmarks.certificate import Bracket, WrongPlanError, line_answer, plan_bracket, sliced_answer
 from benchmarks.families import FAMILIES, MNIST_MOST, REPORTED, TUNED, Instance, Problem
 from benchmarks.harness import Candidate, Contender, Pace, Row, Target, measure
@@ -608,3 +608,8 @@ class TestPage:
     def test_a_refusal_is_written_in_place_of_a_ratio(self):
         rows = [record(side_record("wdist estimate", [1.0]), side_record("POT emd2", [9.0], error=0.04))]
         assert "none: POT emd2 is off by 4.0e-02, tolerance 1e-09" in layout.lines(rows)
+
+
+@pytest.mark.parametrize("pair", gan.PAIRS)
+def test_the_trainer_has_the_gradients_of_the_usual_loop(pair):
+    assert gan.gradient_difference(gan.PAIRS[pair]) < 1e-5
