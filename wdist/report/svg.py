@@ -156,9 +156,12 @@ def path(x: Array, y: Array, kind: str, *, closed: bool = False) -> Markup:
 
 
 def dots(x: Array, y: Array, kind: str) -> Markup:
-    """Draw points, (n,) each, as one path of no length: the style sheet gives them size and shape."""
+    """Draw points, (n,) each, as one path: the style sheet gives them size and shape.
+
+    Each is of hardly any length; of none, a square would have no direction, and PDF leaves it out.
+    """
     return element(
-        "path", d="".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(x, y, strict=True)), class_=f"dots {kind}"
+        "path", d="".join(f"M{a:.1f} {b:.1f}h.01" for a, b in zip(x, y, strict=True)), class_=f"dots {kind}"
     )
 
 
