@@ -3,10 +3,13 @@
 import contextlib
 import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from wdist.calibration.families import families
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -87,6 +90,27 @@ def test_over_its_own_slope_kappa_moves_less():
     )
     assert more[0] > 1.4 * few[0]  # raw
     assert few[1] == pytest.approx(more[1], rel=0.1)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:W1 is:wdist.WdistWarning", "ignore:The calibrated value:wdist.WdistWarning"
+)
+def test_brackets_and_cards_put_in_order_what_raw_values_of_unlike_nets_do_not():
+    script = example("kappa_architectures")
+    digits, random = script.wdist.datasets.mnist(), families(3)["random"]
+    images = digits.images.reshape(-1, 784) / 255
+    axes = np.linalg.eigh(np.cov(images.T))[1][:, -3:]
+    pairs = [[images[digits.labels == k][:400] @ axes for k in pair] for pair in ((1, 7), (0, 1))]
+    looks = []
+    for net in (replace(net, steps=40) for net in list(script.NETS.values())[:2]):
+        card = script.wdist.calibrate(net, {"random": [random(0.8, 0)]}, replicates=2)
+        method = script.wdist.Calibrated(net, card, "random")
+        looks.append([script.look(*pair, method) for pair in pairs])
+    near, far = np.array(looks).swapaxes(0, 1)  # (2, 4) each, a net a row
+    assert near[:, 0].max() > 5 * near[:, 0].min()
+    assert near[:, 1].max() < 1.3 * near[:, 1].min()
+    raw, calibrated, bracket = (script.ordered(near, far, *ends)[0] for ends in ((0, 0), (1, 1), (2, 3)))
+    assert raw < calibrated == bracket == 2
 
 
 def test_a_clipped_critic_sees_a_hill_and_a_certified_one_the_modes():
