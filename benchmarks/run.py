@@ -26,11 +26,13 @@ from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
+from benchmarks import toys as toys_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
 from benchmarks.tables import GROUPS
 from benchmarks.verdict import Record, figure, score
+from wdist.gan.toys import TOYS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -217,6 +219,25 @@ def games(
     games_.measure(
         table, *chosen, games_.SEEDS[: 1 if quick else seeds], 60 if quick else games_.UPDATES, typer.echo
     )
+
+
+@app.command()
+def toys(
+    law: Annotated[list[str] | None, typer.Option(help=f"A law: {', '.join(TOYS)}; repeatable.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A latent: {', '.join(toys_.CODED)}; repeatable.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(toys_.SEEDS))] = len(
+        toys_.SEEDS
+    ),
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure WGANs on laws in the plane: modes, what is near them, and the distance."""
+    table = begun(folder(quick) / "toys.json", resume=resume, keep=keep)
+    chosen = law or list(TOYS), only or list(toys_.CODED)
+    toys_.measure(table, *chosen, toys_.SEEDS[: 1 if quick else seeds], 60 if quick else None, typer.echo)
 
 
 def folder(quick: bool) -> Path:
