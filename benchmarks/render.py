@@ -26,6 +26,7 @@ from benchmarks import (
     population,
     scaling,
     steps,
+    stops,
     toys,
 )
 from benchmarks.layout import engine_rules, lines, pivot, slopes
@@ -72,7 +73,8 @@ def page(results: Path) -> str:
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
     sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
-    sections += [("toys", toys.__doc__, toys.table), ("gpu", gpu.__doc__, gpu.table)]
+    sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
+    sections += [("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(

@@ -26,6 +26,7 @@ from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
+from benchmarks import stops as stops_
 from benchmarks import toys as toys_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
@@ -238,6 +239,21 @@ def toys(
     table = begun(folder(quick) / "toys.json", resume=resume, keep=keep)
     chosen = law or list(TOYS), only or list(toys_.CODED)
     toys_.measure(table, *chosen, toys_.SEEDS[: 1 if quick else seeds], 60 if quick else None, typer.echo)
+
+
+@app.command()
+def stops(
+    only: Annotated[list[str] | None, typer.Option(help="A run of benchmarks/stops.py; repeatable.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="Another seed, to tune on; its table goes to build/.")
+    ] = stops_.SEED,
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure where the stopping rule ends runs, beside the best of the whole run."""
+    table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
+    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else stops_.STEPS, typer.echo)
 
 
 def folder(quick: bool) -> Path:
