@@ -113,8 +113,8 @@ class Data:
             )
         if path.is_dir():
             inner = holds_classes(path)
-            found = datasets.image_folder(path, self.size, None, on_bad=self.on_bad, by_folder=inner)
-            rows = of_images(found, by_label=inner)
+            images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad, by_folder=inner)
+            rows = of_images(images, by_label=inner)
         elif self.size is None:
             rows = of_array(read_points(path), str(path))
         else:
