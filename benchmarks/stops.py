@@ -1,6 +1,6 @@
 """Where the stopping rule ends runs of the trainer, beside the best generator of the whole run.
 
-Ten runs by the presets, their generators averaged, go on to the last step and are looked at thirty times. What the
+Ten runs by the presets, their generators averaged, go on to the last step and are looked at every eighty steps. What the
 rule sees is judged by one half of the held-out points; the distance it is held to by the other, which nothing else
 reads. The rule is replayed on what was written down, so that another rule can be tried without training anew.
 """
@@ -25,7 +25,7 @@ from wdist.gan.toys import TOYS
 __all__ = ["RUNS", "SEED", "STEPS", "measure", "replayed", "table"]
 
 Record = dict[str, Any]
-SEED, STEPS, LOOKS = 101, 3000, 30
+SEED, STEPS, LOOKS = 101, 2000, 25
 EMA = 0.999
 NEAR, NOISE = 1.1, 0.01
 """Near enough to the best of the run: that factor, or besides that share of the floor."""

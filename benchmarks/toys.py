@@ -41,8 +41,7 @@ def measure(
     steps: int | None,
     tell: Callable[[str], None],
 ) -> None:
-    """Fill a table, a record a law, latent and seed; those that are there stay. `steps` None is
-    `STEPS`."""
+    """Fill a table, a record a law, latent and seed, of those that it lacks; `steps` None for `STEPS`."""
     for law in laws:
         for latent in latents:
             for seed in seeds:
