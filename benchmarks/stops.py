@@ -1,7 +1,7 @@
 """Where the stopping rule ends runs of the trainer, beside the best generator of the whole run.
 
-Ten runs by the presets, their generators averaged, go on to the last step and are looked at every eighty steps. What the
-rule sees is judged by one half of the held-out points; the distance it is held to by the other, which nothing else
+Ten runs by the presets, their generators averaged, go on to the last step and are looked at every eighty steps. What
+the rule sees is judged by one half of the held-out points; the distance it is held to by the other, which nothing else
 reads. The rule is replayed on what was written down, so that another rule can be tried without training anew.
 """
 
