@@ -253,7 +253,7 @@ def stops(
 ) -> None:
     """Measure where the stopping rule ends runs, beside the best of the whole run."""
     table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
-    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else stops_.STEPS, typer.echo)
+    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else None, typer.echo)
 
 
 def folder(quick: bool) -> Path:

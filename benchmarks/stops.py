@@ -22,10 +22,10 @@ from wdist import gan
 from wdist.gan.distance import debiased_distance
 from wdist.gan.toys import TOYS
 
-__all__ = ["RUNS", "SEED", "STEPS", "measure", "replayed", "table"]
+__all__ = ["RUNS", "SEED", "measure", "replayed", "table"]
 
 Record = dict[str, Any]
-SEED, STEPS, LOOKS = 101, 2000, 25
+SEED, STEPS, LONG, EVERY = 101, 2000, 6000, 80
 EMA = 0.999
 NEAR, NOISE = 1.1, 0.01
 """Near enough to the best of the run: that factor, or besides that share of the floor."""
@@ -35,24 +35,25 @@ RUNS: dict[str, tuple[str, str]] = {
     **{f"wgan-gp, {name}": ("wgan-gp", name) for name in TOYS},
     "wgan, ring": ("wgan", "ring"),
 }
-"""Loss and data of each."""
+"""Loss and data of each; what is not done falling after `STEPS` says little of a rule, so the first has `LONG`."""
 SEEN = ("debiased", "floor", "diversity")
 
 
-def measure(into: Table, runs: list[str], seed: int, steps: int, tell: Callable[[str], None]) -> None:
-    """Fill a table, a record a run; those that are there stay."""
+def measure(into: Table, runs: list[str], seed: int, steps: int | None, tell: Callable[[str], None]) -> None:
+    """Fill a table, a record a run, of those that it lacks; `steps` None for what each has."""
     for name in runs:
         key = f"{name} | {seed}"
         if key not in into:
-            row = {"key": key, "run": name, "seed": seed, "steps": steps}
-            into.add(row | _traced(*RUNS[name], seed, steps))
+            here = steps or (LONG if name == next(iter(RUNS)) else STEPS)
+            row = {"key": key, "run": name, "seed": seed, "steps": here}
+            into.add(row | _traced(*RUNS[name], seed, here))
             tell(f"{key}: {into.rows[-1]['cpu']:.0f} s; {table(into.rows[-1:]).splitlines()[2]}")
 
 
 def _traced(loss: str, data: str, seed: int, steps: int) -> Record:
     digits = data in DIGITS
     real: Any = gan.Data("mnist", classes=tuple(DIGITS[data]), held_out=0.4) if digits else data
-    how = gan.Evaluate(every=max(1, steps // LOOKS))
+    how = gan.Evaluate(every=min(EVERY, max(1, steps // 25)))
     config = replace(gan.preset(loss, real, held_every=0), ema=EMA, steps=steps, evaluate=how)
     shown, kept = _halves(config)
     load, cpu = os.getloadavg()[0], time.process_time()
@@ -101,7 +102,7 @@ def table(rows: list[Record]) -> str:
     head = ["run", "stopped at step", "W1 at the stop", "of the one kept", "best of the run", "floor", "CPU"]
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     near, near_by_noise = [0, 0], [0, 0]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: list(RUNS).index(row["run"])):
         looks = row["looks"]
         *places, stopped = replayed(row, gan.StoppingRule())
         heights, floor = [look["debiased"] for look in looks], looks[0]["floor"]
