@@ -1,8 +1,8 @@
 """WGAN-GP on laws in the plane whose modes can be counted and on a spiral, by its preset, with and without codes.
 
-Both are trained by `wdist.gan.Trainer` for as many steps, and judged by 10 000 points of the generator: modes covered,
-share within three widths of a centre, imbalance of the counts; and by exact W1 between 2000 of them and 2000 real ones
-beside that between as many real ones, the floor, means over three disjoint pairs.
+Both are trained by `wdist.gan.Trainer` for the preset's steps, and judged by 10 000 points of the generator: modes
+covered, share within three widths of a centre, imbalance of the counts; and by exact W1 between 2000 of them and 2000
+real ones beside that between as many real ones, the floor, means over three disjoint pairs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ __all__ = ["CODED", "SEEDS", "measure", "table"]
 
 Record = dict[str, Any]
 SEEDS = range(101, 104)
-STEPS = {"ring": 2000, "grid": 4000, "swiss-roll": 2000}
-"""Of the generator; between 25 modes mass takes longer to settle."""
 COUNTED, MATCHED, PAIRS = 10_000, 2_000, 3
 CODED = {"with codes": True, "without": False}
 """Latents: the preset's, whose first coordinate is a code, and one of as many coordinates, all continuous."""
@@ -41,7 +39,7 @@ def measure(
     steps: int | None,
     tell: Callable[[str], None],
 ) -> None:
-    """Fill a table, a record a law, latent and seed, of those that it lacks; `steps` None for `STEPS`."""
+    """Fill a table, a record a law, latent and seed, of those that it lacks; `steps` None for the preset's."""
     for law in laws:
         for latent in latents:
             for seed in seeds:
@@ -60,7 +58,7 @@ def _run(name: str, coded: bool, seed: int, steps: int | None) -> Record:
     config = gan.preset("wgan-gp", name, held_every=0)
     if not coded:
         config = replace(config, generator=replace(config.generator, codes=0))  # type: ignore[type-var]
-    config = replace(config, steps=steps or STEPS[name])
+    config = replace(config, steps=steps or config.steps)
     load, cpu = os.getloadavg()[0], time.process_time()
     trainer = gan.Trainer(config, seed=seed)
     for _ in trainer.steps(config.steps):
@@ -113,7 +111,7 @@ def _cells(rows: list[Record]) -> list[str]:
         cells = [
             f"{median(covered):.0f} ({covered[0]}) of {rows[0]['modes']}",
             both([100 * row["good"] for row in rows], min, ".0f") + " %",
-            both([row["imbalance"] for row in rows], max, ".2f"),
+            both([row["imbalance"] for row in rows], max, ".3f"),
         ]
     ratio = both([row["w1"] / row["floor"] for row in rows], max, ".2f")
     return [
