@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import torch
@@ -27,7 +26,6 @@ from benchmarks.store import QUICK, RESULTS, write_whole
 from wdist import datasets
 from wdist.gan.classifier import mnist_classifier
 from wdist.gan.evaluator import Evaluator
-from wdist.gan.stopping import StoppingRule
 
 app = typer.Typer(add_completion=False)
 
@@ -40,38 +38,13 @@ RECIPES = {
     "non-saturating, fast, 1 step": Recipe("non-saturating", 1e-3, n_critic=1),
     "minimax": Recipe("minimax", 2e-4),
 }
-ALL = "0123456789"
 CRITIC = wdist.Critic(constraint=wdist.Orthonormal(), net=wdist.MLP((64, 64), "maxmin"), steps=200, batch=128)
 QUALITIES = ("debiased", "frechet")
 KEPT = (*QUALITIES, "floor", "recall", "diversity")
-IMAGE = 28 * 28
-TOY = Recipe("penalty", 1e-3, lam=0.1)
-LONG = (
-    *(("penalty", Recipe("penalty", 2e-3), "7", seed) for seed in (0, 1)),
-    ("penalty", Recipe("penalty", 2e-3), "3", 0),
-    ("clip", Recipe("clip", 1e-3), "7", 0),
-    ("non-saturating, 1 step", RECIPES["non-saturating, fast, 1 step"], "7", 0),
-    ("non-saturating", RECIPES["non-saturating"], "7", 0),
-    *(("penalty", TOY, "ring", seed) for seed in (0, 1)),
-    ("penalty", TOY, "grid", 0),
-    ("clip", Recipe("clip", 5e-4, c=0.1), "ring", 0),
-)
-"""Ten runs, long enough for most to stand still: name, recipe, data, seed."""
 
 
 def parts(name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Give points for training, for the evaluator, and for the quality: images of some digits, or a toy law's."""
-    if name in ("ring", "grid"):
-        rng, ticks = torch.Generator().manual_seed(0), 2 * torch.arange(-2.0, 3.0)
-        angle = math.tau * torch.arange(8) / 8
-        centres = (
-            torch.stack([angle.cos(), angle.sin()], dim=1) * 2
-            if name == "ring"
-            else torch.cartesian_prod(ticks, ticks)
-        )
-        x = centres[torch.randint(len(centres), (14_000,), generator=rng)]
-        x += 0.05 * torch.randn(x.shape, generator=rng)
-        return x[:10_000], x[10_000:12_000], x[12_000:]
+    """Give images of some digits for training, for the evaluator, and for the quality."""
     bundle = datasets.mnist()
     x = torch.as_tensor(bundle.points[[str(label) in name for label in bundle.labels]])
     cuts = 6 * len(x) // 10, 8 * len(x) // 10
@@ -79,15 +52,14 @@ def parts(name: str) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def traced(
-    recipe: Recipe, data: tuple[Tensor, Tensor, Tensor], steps: int, every: int, seed: int, critic: bool
+    recipe: Recipe, data: tuple[Tensor, Tensor, Tensor], steps: int, every: int, seed: int
 ) -> Iterator[dict[str, Any]]:
     """Train once and judge every checkpoint on both held-out sets."""
     train, shown, kept = data
-    images = train.shape[1] == IMAGE
-    net = mnist_classifier()[0] if images else None
-    judge = Evaluator(shown, classifier=net, critic=CRITIC if critic else None, most=500)
+    net = mnist_classifier()[0]
+    judge = Evaluator(shown, classifier=net, critic=CRITIC, most=500)
     quality = Evaluator(kept, classifier=net, most=500, seed=1)
-    for point in run(recipe, train, steps, every, seed, bounded=images):
+    for point in run(recipe, train, steps, every, seed):
         found, began = judge(point.generator), time.process_time()
         true = quality(point.generator).numbers
         yield {
@@ -112,45 +84,11 @@ def rank(
     path = (QUICK if quick else RESULTS) / f"gan_curves_{classes}.json"
     for seed in range(seeds):
         for name, recipe in RECIPES.items():
-            points = list(
-                traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed, critic=True)
-            )
+            points = list(traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed))
             runs.append({"name": name, "seed": seed, "recipe": asdict(recipe), "points": points})
             write_whole(path, json.dumps({"classes": classes, "runs": runs}, indent=1))
             print(name, seed, points[-1]["logged"], points[-1]["quality"], flush=True)
     table(path)
-
-
-@app.command()
-def stops(steps: int = 3000, every: int = 100, quick: bool = False, first: int = 0) -> None:
-    """Trace the ten long runs, from the `first` on."""
-    for k, (name, recipe, classes, seed) in list(enumerate(LONG))[first:]:
-        data = parts(classes)
-        points = list(
-            traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed, critic=False)
-        )
-        path = (QUICK if quick else RESULTS) / "gan_stops" / f"{k}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(
-            path, json.dumps({"name": name, "classes": classes, "seed": seed, "points": points}, indent=1)
-        )
-        print(k, name, points[-1]["logged"], points[-1]["quality"], flush=True)
-
-
-@app.command()
-def verdicts(folder: Path = RESULTS / "gan_stops") -> None:
-    """Replay the traced runs through the stopping rule: where it stops, against the best of the whole run."""
-    for path in sorted(folder.glob("*.json")):
-        trace = json.loads(path.read_text())
-        rule, points = StoppingRule(), trace["points"]
-        said = [rule.update(SimpleNamespace(numbers=p["logged"], collapse=p["collapse"])) for p in points]
-        last = next((k for k, verdict in enumerate(said) if verdict.stop), len(points) - 1)
-        heights = [point["quality"]["debiased"] for point in points]
-        print(
-            f"{trace['name']:24s} {trace['classes']:5s} {last + 1:3d} of {len(points)}: "
-            f"{heights[last]:6.3f} at the stop, {heights[said[last].best]:6.3f} kept, best {min(heights):6.3f}, "
-            f"floor {points[0]['quality']['floor']:.3f}; {said[last]}"
-        )
 
 
 @app.command()

@@ -58,10 +58,8 @@ class Checkpoint:
     corrected: float
 
 
-def run(
-    recipe: Recipe, real: Tensor, steps: int, every: int, seed: int, bounded: bool
-) -> Iterator[Checkpoint]:
-    """Train on rows of real (n, d); a checkpoint every so many generator steps."""
+def run(recipe: Recipe, real: Tensor, steps: int, every: int, seed: int) -> Iterator[Checkpoint]:
+    """Train on images real (n, d), levels in [0, 1]; a checkpoint every so many generator steps."""
     rng, d = torch.Generator().manual_seed(seed), real.shape[1]
     body = [
         _linear(LATENT, recipe.width, rng),
@@ -69,7 +67,7 @@ def run(
         _linear(recipe.width, recipe.width, rng),
         nn.ReLU(),
     ]
-    net = nn.Sequential(*body, _linear(recipe.width, d, rng), nn.Sigmoid() if bounded else nn.Identity())
+    net = nn.Sequential(*body, _linear(recipe.width, d, rng), nn.Sigmoid())
     critic = wdist.MLP((recipe.width, recipe.width)).build(real[:2], real[:2], rng)
     generator = Generator(net, d)
     constraint = wdist.Clip(recipe.c) if recipe.loss == "clip" else wdist.GradientPenalty(recipe.lam)

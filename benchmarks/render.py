@@ -27,6 +27,8 @@ from benchmarks import (
     population,
     scaling,
     steps,
+    stops,
+    toys,
 )
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
@@ -73,6 +75,7 @@ def page(results: Path) -> str:
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
     sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
     sections += [("gan", gan.__doc__, gan.table)]
+    sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
     sections += [("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:

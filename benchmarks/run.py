@@ -25,11 +25,14 @@ from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
+from benchmarks import stops as stops_
+from benchmarks import toys as toys_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
 from benchmarks.tables import GROUPS
 from benchmarks.verdict import Record, figure, score
+from wdist.gan.toys import TOYS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -223,6 +226,40 @@ def games(
     games_.measure(
         table, *chosen, games_.SEEDS[: 1 if quick else seeds], 60 if quick else games_.UPDATES, typer.echo
     )
+
+
+@app.command()
+def toys(
+    law: Annotated[list[str] | None, typer.Option(help=f"A law: {', '.join(TOYS)}; repeatable.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"A latent: {', '.join(toys_.CODED)}; repeatable.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(toys_.SEEDS))] = len(
+        toys_.SEEDS
+    ),
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure WGANs on laws in the plane: modes, what is near them, and the distance."""
+    table = begun(folder(quick) / "toys.json", resume=resume, keep=keep)
+    chosen = law or list(TOYS), only or list(toys_.CODED)
+    toys_.measure(table, *chosen, toys_.SEEDS[: 1 if quick else seeds], 60 if quick else None, typer.echo)
+
+
+@app.command()
+def stops(
+    only: Annotated[list[str] | None, typer.Option(help="A run of benchmarks/stops.py; repeatable.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="Another seed, to tune on; its table goes to build/.")
+    ] = stops_.SEED,
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure where the stopping rule ends runs, beside the best of the whole run."""
+    table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
+    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else None, typer.echo)
 
 
 def folder(quick: bool) -> Path:

@@ -283,6 +283,23 @@ def test_an_image_of_16_bits_is_named_and_not_clipped(folder):
         image_folder(folder)
 
 
+def test_folders_in_a_folder_are_classes_where_asked(tmp_path):
+    for name in ("b/2.png", "a/9.png", "a/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((4, 6), int(name[2]), np.uint8)).save(tmp_path / name)
+    read = image_folder(tmp_path, mode="L", by_folder=True)
+    assert read.labels.tolist() == ["a", "a", "b"]
+    assert read.names.tolist() == ["1.png", "9.png", "2.png"]
+    assert read.images[:, 0, 0].tolist() == [1, 9, 2]
+    with pytest.raises(
+        InputError, match="a has no subfolders; by_folder=True is for a folder with one a class"
+    ):
+        image_folder(tmp_path / "a", by_folder=True)
+    (tmp_path / "c").mkdir()
+    with pytest.raises(InputError, match="c holds no images"):
+        image_folder(tmp_path, by_folder=True)
+
+
 def test_a_folder_without_images(tmp_path):
     with pytest.raises(InputError, match=r"holds no images \(files ending in .png, .jpg, .*\)$"):
         image_folder(tmp_path)

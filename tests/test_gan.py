@@ -529,6 +529,53 @@ class TestData:
             "1.0",
         )
 
+    def test_a_folder_of_folders_has_their_names_for_classes(self, tmp_path):
+        for k in range(12):
+            (tmp_path / ("even", "odd")[k % 2]).mkdir(exist_ok=True)
+            image = Image.fromarray(np.full((16, 16), 10 * k, np.uint8))
+            image.save(tmp_path / ("even", "odd")[k % 2] / f"{k:02}.png")
+        parts = gan.Data(str(tmp_path)).open()
+        for rows in (parts.train, parts.held):
+            assert rows.names == ("even", "odd")
+            assert torch.equal(rows.labels, (rows.points()[:, 0] * 25.5).round().long() % 2)
+        assert gan.Data(str(tmp_path), classes=("even",)).open().train.points().max() <= 100 / 255
+        nets = {"generator": gan.MLPGenerator((8,), 2), "critic": wdist.MLP((8,)), "batch": 4, "n_critic": 1}
+        trainer, _ = trained(gan.preset("wgan", gan.Data(str(tmp_path)), conditional=True, **nets), 1)
+        assert trainer.generator.names == ("even", "odd")
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "loose.png")
+        with pytest.raises(InputError, match="1 point"):  # images of its own: then those alone, as ever
+            gan.Data(str(tmp_path)).open()
+
+    def test_a_dataset_of_pairs_has_classes_where_they_are_asked_for(self):
+        class Pairs(torch.utils.data.Dataset):
+            def __init__(self, labels):
+                self.labels = labels
+
+            def __len__(self):
+                return len(POINTS)
+
+            def __getitem__(self, row):
+                return POINTS[row], self.labels[row]
+
+        codes = np.arange(len(POINTS)) % 3
+        words = np.array(["b", "a", "c"])[codes]
+        for labels, names in (
+            (codes.tolist(), ("0", "1", "2")), (torch.tensor(codes), ("0", "1", "2")), (words, ("a", "b", "c")),
+        ):  # fmt: skip
+            parts = gan.opened(Pairs(labels), labelled=True)
+            for rows in (parts.train, parts.held):
+                assert rows.names == names
+                places = [np.flatnonzero((point.numpy() == POINTS).all(axis=1))[0] for point in rows.points()]
+                assert [names[code] for code in rows.labels] == [str(np.asarray(labels)[k]) for k in places]
+        assert gan.opened(Pairs(codes)).train.labels is None
+        quick = Pairs(codes + 0.5)
+        quick.targets = codes.tolist()  # as torchvision has them: then no item is read for its class
+        trainer, _ = trained(tiny(data=quick, conditional=True), 1)
+        assert trainer.generator.names == ("0", "1", "2")
+        for data in (Pairs(codes + 0.5), torch.utils.data.TensorDataset(torch.from_numpy(POINTS))):
+            with pytest.raises(InputError, match=r"bring none; let them be pairs \(x, class\)"):
+                gan.Trainer(tiny(data=data, conditional=True))
+
     def test_labels_of_a_folder_go_by_the_order_of_its_names(self, tmp_path):
         for k in range(12):
             Image.fromarray(np.full((16, 16), 10 * k, np.uint8)).save(tmp_path / f"{k:02}.png")

@@ -179,7 +179,7 @@ class TestRefusals:
         [
             (
                 "ring",
-                "conditional training needs the class of each point, and a law has none; take mnist, or a file",
+                "conditional training needs the class of each point, and a law has none; take mnist, a folder",
             ),
             (np.zeros((20, 2), np.float32), "needs the class of each point, and data has none"),
             (gan.Data("mnist", classes=(7,)), "needs two classes or more; these points are all 7"),

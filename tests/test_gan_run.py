@@ -368,6 +368,7 @@ class TestCommandLine:
             "latent": 5,
             "activation": "relu",
             "norm": "none",
+            "codes": 0,
         }
         assert config["critic_optimizer"] == config["generator_optimizer"] == {"kind": "RMSprop", "lr": 0.003}
 

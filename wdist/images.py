@@ -128,6 +128,7 @@ def image_folder(
     size: int | tuple[int, int] | None = None,
     mode: str | None = "RGB",
     on_bad: str = "refuse",
+    by_folder: bool = False,
 ) -> Images:
     """Read the images that lie in a folder, in the order of their file names; subfolders are left alone.
 
@@ -138,9 +139,12 @@ def image_folder(
         mode: "RGB", "L" (grey) or "RGBA"; None for "L" if every image is grey, else "RGB". In "L" and "RGB"
             what is transparent is laid over white.
         on_bad: "skip" leaves out files that cannot be read as images, with a warning that names them.
+        by_folder: Whether the images lie in subfolders, one a class; they come folder by folder, each labelled with the
+            name of its own.
 
     Returns:
-        Images of shape (n, H, W) for "L", else (n, H, W, C); labels and names are the file names.
+        Images of shape (n, H, W) for "L", else (n, H, W, C); names are the file names, and so are labels, but for
+        `by_folder`.
 
     Raises:
         InputError: naming the file that is of another size, is damaged or has more than 8 bits a level, or
@@ -151,7 +155,8 @@ def image_folder(
     sides = (size, size) if isinstance(size, int) else size
     if sides is not None and (len(sides) != 2 or min(sides) < 1):
         raise InputError(f"size is {size!r}; pass a number of pixels or (height, width), each at least 1")
-    files = _image_files(Path(path))
+    folders = _class_folders(Path(path)) if by_folder else [Path(path)]
+    files = [file for folder in folders for file in _image_files(folder)]
     if on_bad == "skip":
         files = _readable(files)
     if mode is None:
@@ -166,7 +171,13 @@ def image_folder(
                 "or --size where a GAN is trained"
             )
     names = np.array([file.name for file in files])
-    return Images(np.stack(pixels), names, names, f"folder {path}", "the user's")
+    labels = np.array([file.parent.name for file in files]) if by_folder else names
+    return Images(np.stack(pixels), labels, names, f"folder {path}", "the user's")
+
+
+def holds_classes(folder: Path) -> bool:
+    """Whether a folder has no images of its own and has subfolders, which are then taken for classes."""
+    return not _own_images(folder) and bool(_inner_folders(folder))
 
 
 def _unzipped(path: Path) -> bytes:
@@ -180,12 +191,26 @@ def _unzipped(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
+def _own_images(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+
+
+def _inner_folders(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+
+
+def _class_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir() or not _inner_folders(folder):
+        raise InputError(f"{folder} has no subfolders; by_folder=True is for a folder with one a class")
+    return _inner_folders(folder)
+
+
 def _image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; pass the folder in which the images lie")
-    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
+    files = _own_images(folder)
     if not files:
-        inner = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+        inner = [f.name for f in _inner_folders(folder)]
         hint = f"; choose one of its subfolders: {_listed(inner)}" if inner else ""
         raise InputError(f"{folder} holds no images (files ending in {', '.join(SUFFIXES)}){hint}")
     return files
@@ -200,7 +225,7 @@ def _readable(files: list[Path]) -> list[Path]:
         except InputError:
             bad.append(file)
     if len(bad) == len(files):
-        raise InputError(f"none of the {len(files)} files in {files[0].parent} can be read as an image")
+        raise InputError(f"none of the {len(files)} files, {files[0]} first, can be read as an image")
     if bad:
         names = _listed(file.name for file in bad)
         warnings.warn(

@@ -90,7 +90,7 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
         raise InputError(
             f"accumulate is {config.accumulate} for {config.batch // ranks.size} points a process; pass at most that"
         )
-    parts, dtype = opened(config.data), config.torch_dtype
+    parts, dtype = opened(config.data, labelled=config.conditional), config.torch_dtype
     scale = scale_of(parts.train).to(config.device, dtype)
     shape = parts.train.shape if isinstance(parts.train, Rows) else (parts.train.dim,)
     shares = class_shares(parts.train) if config.conditional else ()

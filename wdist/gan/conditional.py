@@ -71,8 +71,8 @@ def class_shares(data: Rows | Source) -> tuple[float, ...]:
     if not isinstance(data, Rows) or data.labels is None:
         about = data.about if isinstance(data, Rows) else "a law"
         raise InputError(
-            f"conditional training needs the class of each point, and {about} has none; take mnist, or a "
-            "file or folder with gan.Data(path, labels=FILE), --labels FILE"
+            f"conditional training needs the class of each point, and {about} has none; take mnist, a folder with a "
+            "subfolder a class, or a file or folder with gan.Data(path, labels=FILE), --labels FILE"
         )
     if len(data.names) < 2:
         raise InputError(

@@ -89,6 +89,28 @@ class DatasetRows:
         """Of one item."""
         return tuple(np.shape(self._raw(0)))
 
+    def classes(self) -> tuple[tuple[str, ...], Tensor]:
+        """Names of the classes that items bring, and the class of each item, (n,), a place among the names.
+
+        Raises:
+            InputError: if the items are no pairs (x, class), the class a whole number or a word.
+        """
+        found = getattr(self.dataset, "targets", None)
+        if found is None or len(found) != len(self.dataset):
+            pairs = (self.dataset[row] for row in range(len(self.dataset)))
+            found = [
+                pair[1] if isinstance(pair, (tuple, list)) and len(pair) == 2 else None for pair in pairs
+            ]
+        labels = [_plain(label) for label in found]
+        if not all(isinstance(label, (int, str)) for label in labels):
+            raise InputError(
+                f"conditional training needs the class of each point, and the items of this "
+                f"{type(self.dataset).__name__} bring none; let them be pairs (x, class), the class a whole number or "
+                "a word"
+            )
+        names, codes = np.unique(np.array(labels)[self.rows.numpy()], return_inverse=True)
+        return tuple(str(name) for name in names.tolist()), torch.from_numpy(codes)
+
     def _raw(self, place: int) -> Any:
         item = self.dataset[int(self.rows[place])]
         return item[0] if isinstance(item, (tuple, list)) else item
@@ -99,3 +121,8 @@ class DatasetRows:
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"item {place} of the data set is no array of numbers ({error})") from None
         return x if x.dtype == torch.uint8 else x.float()
+
+
+def _plain(label: Any) -> Any:
+    """A scalar of torch or NumPy as Python's own; anything else as it is."""
+    return label.item() if isinstance(label, (Tensor, np.generic)) and label.ndim == 0 else label

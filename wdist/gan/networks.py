@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.errors import InputError
+from wdist.gan.codes import Coded
 from wdist.gan.data import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
 from wdist.gan.virtual import VirtualNorm, referenced
@@ -56,15 +57,24 @@ class MLPGenerator(GeneratorNet):
         latent: Coordinates of the latent.
         activation: One of `ACTIVATIONS`.
         norm: "none", "batch", or "virtual" (`VirtualNorm`), before each activation.
+        codes: Into how many classes, equally likely, the first coordinate of the latent is cut (`Coded`), so that the
+            law made need not be connected; 0 for none.
     """
 
     widths: tuple[int, ...] = (100, 100)
     latent: int = 64
     activation: str = "relu"
     norm: str = "none"
+    codes: int = 0
 
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
+        check_whole("codes", self.codes, 0)
+        if self.codes and self.latent < 2:
+            raise InputError(
+                "codes take the first coordinate of the latent, and latent is 1; pass at least 2, so that points of "
+                "one code differ"
+            )
         object.__setattr__(self, "widths", check_widths(self.widths))
         for name, known in (("activation", ACTIVATIONS), ("norm", NORMS)):
             if getattr(self, name) not in known:
@@ -74,7 +84,12 @@ class MLPGenerator(GeneratorNet):
         """Build it with weights uniform in ±1/sqrt(fan-in)."""
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise((self.latent + form.classes, *self.widths)):
-            layers += [linear(fan_in, fan_out, rng, dtype)]
+            coded = self.codes and not layers
+            layers += [
+                Coded(self.codes, fan_in, fan_out, rng, dtype)
+                if coded
+                else linear(fan_in, fan_out, rng, dtype)
+            ]
             layers += [] if self.norm == "none" else [FLAT_NORMS[self.norm](fan_out)]
             layers += [ACTIVATIONS[self.activation]()]
         layers += [linear(self.widths[-1], form.dim, rng, dtype)]

@@ -22,7 +22,7 @@ from wdist.files import read_points
 from wdist.gan.data import Rows
 from wdist.gan.indexed import DatasetRows, MappedRows
 from wdist.gan.toys import TOYS
-from wdist.images import Images
+from wdist.images import Images, holds_classes
 from wdist.measures import Samples
 from wdist.rng import as_rng
 from wdist.sources import Source, as_source, is_source
@@ -57,7 +57,8 @@ class Data:
     """Real data by name or by path.
 
     Attributes:
-        name: One of `BUNDLED`; a folder of images; an .npy file (left on disk), .npz, IDX or a table.
+        name: One of `BUNDLED`; a folder of images, or of subfolders of images, one a class; an .npy file (left on
+            disk), .npz, IDX or a table.
         classes: Only rows of these labels; () for all.
         labels: File of the labels, one a row, as IDX files and arrays have them; of a folder, one for each image in the
             order of their names.
@@ -111,7 +112,9 @@ class Data:
                 f"{', '.join(BUNDLED)}, or give a path"
             )
         if path.is_dir():
-            rows = of_images(datasets.image_folder(path, self.size, None, on_bad=self.on_bad))
+            inner = holds_classes(path)
+            images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad, by_folder=inner)
+            rows = of_images(images, by_label=inner)
         elif self.size is None:
             rows = of_array(read_points(path), str(path))
         else:
@@ -127,13 +130,15 @@ class Data:
         return Rows(rows.rows, rows.shape, torch.from_numpy(codes), _words(names), rows.about)
 
 
-def opened(data: Any, held_out: float = 0.2) -> Parts:
+def opened(data: Any, held_out: float = 0.2, labelled: bool = False) -> Parts:
     """Turn what a user holds into what training sees and what it never does.
 
     Args:
         data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W) or
             (n, H, W, C), uint8 for images; `Samples`; a map-style torch `Dataset`; or a Source, which draws for ever.
         held_out: Share of a finite set that is held out (a recipe has its own).
+        labelled: Whether the classes of a `Dataset` of pairs (x, class) are wanted: its `targets`, as in torchvision,
+            or else each item is read once for its own.
 
     Raises:
         InputError: if it is none of these.
@@ -156,8 +161,9 @@ def opened(data: Any, held_out: float = 0.2) -> Parts:
     if isinstance(data, Samples):
         return split(Rows(data.points.float(), data.shape or (data.dim,)), held_out)
     if isinstance(data, torch.utils.data.Dataset) and hasattr(data, "__len__"):
-        items = DatasetRows(data)
-        return split(Rows(items, items.shape(), about=type(data).__name__), held_out)
+        items, about = DatasetRows(data), type(data).__name__
+        names, codes = items.classes() if labelled else ((), None)
+        return split(Rows(items, items.shape(), codes, names, about), held_out)
     if is_source(data):
         law = as_source(data, "data", as_rng(0))
         return Parts(law, law)

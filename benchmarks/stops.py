@@ -1,0 +1,126 @@
+"""Where the stopping rule ends runs of the trainer, beside the best generator of the whole run.
+
+Ten runs by the presets, their generators averaged, go on to the last step and are looked at 25 times. What
+the rule sees is judged by one half of the held-out points; the distance it is held to by the other, which nothing else
+reads. The rule is replayed on what was written down, so that another rule can be tried without training anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.store import Table
+from wdist import gan
+from wdist.gan.distance import debiased_distance
+from wdist.gan.toys import TOYS
+
+__all__ = ["RUNS", "SEED", "measure", "replayed", "table"]
+
+Record = dict[str, Any]
+SEED, STEPS, LONG, LOOKS = 101, 2000, 6000, 25
+EMA = 0.999
+NEAR, NOISE = 1.1, 0.01
+"""Near enough to the best of the run: that factor, or besides that share of the floor."""
+DIGITS = {"sevens": "7", "fours and nines": "49", "all ten": "0123456789"}
+RUNS: dict[str, tuple[str, str]] = {
+    **{f"{loss}, {name}": (loss, name) for name in DIGITS for loss in ("wgan-gp", "wgan")},
+    **{f"wgan-gp, {name}": ("wgan-gp", name) for name in TOYS},
+    "wgan, ring": ("wgan", "ring"),
+}
+"""Loss and data of each; digits, which still fall after `STEPS` and would then say little of a rule, have `LONG`."""
+SEEN = ("debiased", "floor", "diversity")
+
+
+def measure(into: Table, runs: list[str], seed: int, steps: int | None, tell: Callable[[str], None]) -> None:
+    """Fill a table, a record a run, of those that it lacks; `steps` None for what each has."""
+    for name in runs:
+        key = f"{name} | {seed}"
+        if key not in into:
+            here = steps or (LONG if RUNS[name][1] in DIGITS else STEPS)
+            row = {"key": key, "run": name, "seed": seed, "steps": here}
+            into.add(row | _traced(*RUNS[name], seed, here))
+            tell(f"{key}: {into.rows[-1]['cpu']:.0f} s; {table(into.rows[-1:]).splitlines()[2]}")
+
+
+def _traced(loss: str, data: str, seed: int, steps: int) -> Record:
+    digits = data in DIGITS
+    real: Any = gan.Data("mnist", classes=tuple(DIGITS[data]), held_out=0.4) if digits else data
+    how = gan.Evaluate(every=max(1, steps // LOOKS))
+    config = replace(gan.preset(loss, real, held_every=0), ema=EMA, steps=steps, evaluate=how)
+    shown, kept = _halves(config)
+    load, cpu = os.getloadavg()[0], time.process_time()
+    trainer = gan.Trainer(config, seed=seed, evaluator=gan.Evaluator(shown, most=500))
+    looks = []
+    for report in trainer.steps(steps):
+        if report.evaluation is not None:
+            made = trainer.generator.draw(len(kept), torch.Generator().manual_seed(1))
+            true, numbers = debiased_distance(made, kept, seed=1), report.evaluation.numbers
+            looks.append(
+                {
+                    "step": report.step,
+                    "seen": {name: numbers[name] for name in SEEN},
+                    "collapse": report.evaluation.collapse,
+                    "debiased": true.value,
+                    "w1": true.between,
+                    "floor": true.within_real,
+                }
+            )
+    return {"looks": looks, "cpu": time.process_time() - cpu, "load": load}
+
+
+def _halves(config: gan.TrainConfig) -> tuple[Tensor, Tensor]:
+    """Held-out points for the rule, and others to hold it to."""
+    parts = gan.opened(config.data)
+    rng = torch.Generator().manual_seed(0)
+    if config.data in TOYS:
+        return parts.held.draw(2000, rng), parts.held.draw(2000, rng)
+    held = parts.held_out()
+    held = held[torch.randperm(len(held), generator=rng)]
+    return held[: len(held) // 2], held[len(held) // 2 :]
+
+
+def replayed(row: Record, rule: gan.StoppingRule) -> tuple[int, int, bool]:
+    """Places of the look at which a rule stops, the last if at none, and of the one it keeps; whether it stopped."""
+    verdicts = []
+    for look in row["looks"]:
+        verdicts.append(rule.update(SimpleNamespace(numbers=look["seen"], collapse=look["collapse"])))
+        if verdicts[-1].stop:
+            break
+    return len(verdicts) - 1, verdicts[-1].best, verdicts[-1].stop
+
+
+def table(rows: list[Record]) -> str:
+    """A line a run; then how many are near the best of the whole run, at the stop and as kept."""
+    head = ["run", "stopped at step", "W1 at the stop", "of the one kept", "best of the run", "floor", "CPU"]
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    near, near_by_noise = [0, 0], [0, 0]
+    for row in sorted(rows, key=lambda row: list(RUNS).index(row["run"])):
+        looks = row["looks"]
+        *places, stopped = replayed(row, gan.StoppingRule())
+        heights, floor = [look["debiased"] for look in looks], looks[0]["floor"]
+        best = min(heights)
+        for k, place in enumerate(places):
+            near[k] += heights[place] <= NEAR * best
+            near_by_noise[k] += heights[place] <= max(NEAR * best, best + NOISE * floor)
+        when = f"{looks[places[0]]['step']} of {row['steps']}" if stopped else f"ran to {row['steps']}"
+        figures = [*(heights[place] for place in places), best, floor]
+        out.append(
+            f"| {row['run']} | {when} | "
+            + " | ".join(f"{x:.3f}" for x in figures)
+            + f" | {row['cpu']:.0f} s |"
+        )
+    of = len(rows)
+    out += [
+        "",
+        f"Within 10 % of the best of the whole run: {near[0]} of {of} at the stop, {near[1]} of {of} as kept; within "
+        f"10 % or 1 % of the floor: {near_by_noise[0]} and {near_by_noise[1]}. Distances are debiased.",
+    ]
+    return "\n".join(out) + "\n"
