@@ -15,6 +15,7 @@ from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.molecules import MoleculeScore
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
+from wdist.gan.novelty import Novelty, novelty
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
 from wdist.gan.patient import Finding
 from wdist.gan.report import Hook, StepReport
@@ -58,6 +59,7 @@ __all__ = [
     "Minimax",
     "MoleculeScore",
     "NonSaturating",
+    "Novelty",
     "OptimizerRule",
     "PatchCritic",
     "RMSprop",
@@ -74,6 +76,7 @@ __all__ = [
     "doctor",
     "doctor_of",
     "load",
+    "novelty",
     "opened",
     "preset",
     "stabilised",
