@@ -1,4 +1,4 @@
-"""`wdist gan`: train a generator, draw from it, judge it, compare several, see what is copied, find faults; a file each."""
+"""`wdist gan`: train a generator, draw from it, judge it, compare several, find copies, find faults; a file each."""
 
 from __future__ import annotations
 
