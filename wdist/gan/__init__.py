@@ -14,8 +14,8 @@ from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wassers
 from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.molecules import MoleculeScore
+from wdist.gan.nearest import Novelty, novelty
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
-from wdist.gan.novelty import Novelty, novelty
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
 from wdist.gan.patient import Finding
 from wdist.gan.report import Hook, StepReport

@@ -16,7 +16,7 @@ from PIL import Image
 
 from wdist.errors import InputError
 from wdist.gan.generator import Generator
-from wdist.gan.novelty import Novelty
+from wdist.gan.nearest import Novelty
 
 __all__ = ["curve", "portrait", "sheet"]
 

@@ -33,7 +33,7 @@ def nearest(
                 raise InputError(f"--out {out}: name a .png")
         with progress("importing"):
             from wdist.gan.folder import RunFolder, generator_in
-            from wdist.gan.novelty import novelty
+            from wdist.gan.nearest import novelty
             from wdist.gan.pictures import portrait
             from wdist.gan.recipes import rebuilt
         folder = RunFolder(run)
