@@ -14,13 +14,13 @@ SIDE = 96  # of a sprite that is drawn; the loader brings all to the size asked 
 
 
 def shapes(folder: Path, n: int, seed: int = 0) -> None:
-    """Draw discs, squares and triangles of six colours on white, each somewhere and of some size."""
+    """Draw discs, squares and triangles of six colours on white, of various sizes and somewhat off the middle."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(n):
         image = Image.new("RGB", (SIDE, SIDE), "white")
-        pen, r = ImageDraw.Draw(image), rng.uniform(0.18, 0.32) * SIDE
-        x, y = rng.uniform(r, SIDE - r, 2)
+        pen, r = ImageDraw.Draw(image), rng.uniform(0.2, 0.36) * SIDE
+        x, y = rng.uniform(0.4, 0.6, 2) * SIDE
         fill, box = COLOURS[rng.integers(len(COLOURS))], (x - r, y - r, x + r, y + r)
         kind = rng.integers(3)
         if kind == 0:
@@ -63,7 +63,9 @@ def main() -> None:
     found = gan.novelty(trainer.generator, trainer.parts)
     print(found, trainer.form.shape, rows[-1], sep="\n")
     title = f"{len(trainer.parts.train)} images of a folder: generated ones lie nearer than new ones in {found.nearer:.2f} of the pairs"
-    pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1 by the critic, in the data's unit")
+    pictures.portrait(
+        found, trainer.form.shape, rows, Path(given.out), title, "W1 by the critic, in the data's unit"
+    )
 
 
 if __name__ == "__main__":

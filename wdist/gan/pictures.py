@@ -105,9 +105,9 @@ def portrait(
         raise InputError(f"points of shape {shape} are no images (H, W) or (H, W, C), and have no portrait")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 7), layout="constrained")
+    figure = Figure(figsize=(12, 5.8), layout="constrained")
     figure.suptitle(title)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.75))
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
     above, below = left.subplots(2, 1)
     _curve(above, rows, unit)
     _distances(below, found)
@@ -130,7 +130,7 @@ def _curve(ax: Any, rows: list[dict[str, Any]], unit: str) -> None:
 def _distances(ax: Any, found: Novelty) -> None:
     """Histograms of the distances to the nearest training points."""
     sides = ((found.held, LIGHT, "held-out"), (found.distances, DARK, "generated"))
-    bins = np.linspace(0, float(max(distances.max() for distances, _, _ in sides)), 31)
+    bins = np.linspace(0, float(max(distances.max() for distances, _, _ in sides)), 25)
     for distances, colour, name in sides:
         share = np.full(len(distances), 1 / len(distances))
         label = f"{name}: median {distances.median():.3g}"
@@ -151,14 +151,14 @@ def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
     """Generated images, each with the training image nearest to it on its right, and its distance below."""
     down, across = PAIRS
     h, w = shape[:2]
-    gap = max(1, h // 8)
+    gap = max(2, h // 8)
     tall, wide = h + 3 * gap, 2 * w + 2 * gap
     page = np.ones((down * tall, across * wide, 3), np.float32)
     for k, pair in enumerate(zip(found.generated[: down * across], found.nearest, strict=False)):
         top, start = k // across * tall, k % across * wide
         for place, image in enumerate(pair):
-            level = image.reshape(h, w, -1).clamp(0, 1).numpy()
-            page[top : top + h, start + place * w : start + (place + 1) * w] = level
+            begin = start + place * (w + gap // 2)
+            page[top : top + h, begin : begin + w] = image.reshape(h, w, -1).clamp(0, 1).numpy()
         ax.text(start + w, top + h + gap, f"{found.distances[k]:.1f}", ha="center", va="center", fontsize=8)
     ax.imshow(page, interpolation="nearest")
     ax.set_title(
