@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", help="your images; without, shapes are drawn into ./shapes")
     parser.add_argument("--size", type=int, default=32, help="side in pixels, 8 to 128")
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--out", default="sprites.png")
     given = parser.parse_args()
     folder = given.folder or "shapes"
@@ -62,10 +62,12 @@ def main() -> None:
     trainer, rows = trained(folder, given.size, given.steps)
     found = gan.novelty(trainer.generator, trainer.parts)
     print(found, trainer.form.shape, rows[-1], sep="\n")
-    title = f"{len(trainer.parts.train)} images of a folder: generated ones lie nearer than new ones in {found.nearer:.2f} of the pairs"
-    pictures.portrait(
-        found, trainer.form.shape, rows, Path(given.out), title, "W1 by the critic, in the data's unit"
+    n, words = (
+        len(trainer.parts.train),
+        f"they lie nearer to those than new ones do in {found.nearer:.2f} of the pairs",
     )
+    title = f"After {given.steps} steps on {n} sprites of {given.size} pixels: {words}"
+    pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1, levels in [0, 1]")
 
 
 if __name__ == "__main__":
