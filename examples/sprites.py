@@ -61,13 +61,10 @@ def main() -> None:
         shapes(Path(folder), 600)
     trainer, rows = trained(folder, given.size, given.steps)
     found = gan.novelty(trainer.generator, trainer.parts)
-    print(found, trainer.form.shape, rows[-1], sep="\n")
-    n, words = (
-        len(trainer.parts.train),
-        f"they lie nearer to those than new ones do in {found.nearer:.2f} of the pairs",
-    )
-    title = f"After {given.steps} steps on {n} sprites of {given.size} pixels: {words}"
-    pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1, levels in [0, 1]")
+    print(found, *(f"{name} {value:.4g}" for name, value in rows[-1].items()), sep="\n")
+    title = f"A folder of images, {given.size} pixels a side, after {given.steps} steps: nearer than held-out ones in "
+    title += f"{found.nearer:.2f} of the pairs (1/2 if new, 1 if copied)"
+    pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1, for levels in [0, 1]")
 
 
 if __name__ == "__main__":

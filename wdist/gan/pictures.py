@@ -144,7 +144,7 @@ def _distances(ax: Any, found: Novelty) -> None:
             label=label,
         )
     ax.set(xlabel="distance to the nearest training image", ylabel="share of the images")
-    ax.legend()
+    ax.legend(fontsize=8, frameon=False)
 
 
 def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
