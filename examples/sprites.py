@@ -38,7 +38,7 @@ def config(folder: str, size: int, steps: int) -> gan.TrainConfig:
     return gan.preset(
         "wgan-gp", gan.Data(folder, size=size), generator=gan.DCGANGenerator(width), critic=gan.DCGANCritic(width),
         batch=32, n_critic=1, ema=0.99, schedule="cosine", steps=steps,
-        evaluate=gan.Evaluate(max(1, steps // 8)),
+        evaluate=gan.Evaluate(max(1, steps // 10)),
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", help="your images; without, shapes are drawn into ./shapes")
     parser.add_argument("--size", type=int, default=32, help="side in pixels, 8 to 128")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--out", default="sprites.png")
     given = parser.parse_args()
     folder = given.folder or "shapes"
@@ -61,7 +61,11 @@ def main() -> None:
         shapes(Path(folder), 600)
     trainer, rows = trained(folder, given.size, given.steps)
     found = gan.novelty(trainer.generator, trainer.parts)
-    print(found, *(f"{name} {value:.4g}" for name, value in rows[-1].items()), sep="\n")
+    print(
+        found,
+        *(f"step {row['step']}: debiased W1 {row['debiased']:.2f}" for row in rows if "debiased" in row),
+        sep="\n",
+    )
     title = f"A folder of images, {given.size} pixels a side, after {given.steps} steps: nearer than held-out ones in "
     title += f"{found.nearer:.2f} of the pairs (1/2 if new, 1 if copied)"
     pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1, for levels in [0, 1]")

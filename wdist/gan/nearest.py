@@ -52,7 +52,7 @@ class Novelty:
     @property
     def reached(self) -> int:
         """How many training points are nearest to some generated one."""
-        return len(self.rows.unique())
+        return len(set(self.rows.tolist()))
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -120,7 +120,7 @@ def _nearest(x: Tensor, train: Rows) -> tuple[Tensor, Tensor]:
     """Row and distance, (n,) each, of the training point nearest to each of x (n, d)."""
     rows = torch.zeros(len(x), dtype=torch.int64)
     least = torch.full((len(x),), torch.inf)
-    for piece in torch.arange(len(train)).split(PIECE):
+    for piece in torch.split(torch.arange(len(train)), PIECE):
         found = torch.cdist(x, train.points(piece).float(), compute_mode="donot_use_mm_for_euclid_dist").min(
             dim=1
         )

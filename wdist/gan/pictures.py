@@ -105,7 +105,7 @@ def portrait(
         raise InputError(f"points of shape {shape} are no images (H, W) or (H, W, C), and have no portrait")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 5.8), layout="constrained")
+    figure: Any = Figure(figsize=(12, 5.8), layout="constrained")
     figure.suptitle(title)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
     above, below = left.subplots(2, 1)
@@ -144,7 +144,7 @@ def _distances(ax: Any, found: Novelty) -> None:
             label=label,
         )
     ax.set(xlabel="distance to the nearest training image", ylabel="share of the images")
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=9, frameon=False)
 
 
 def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
