@@ -144,7 +144,8 @@ def _distances(ax: Any, found: Novelty) -> None:
             label=label,
         )
     ax.set(xlabel="distance to the nearest training image", ylabel="share of the images")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=9, frameon=False)
+    above: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2, "frameon": False}
+    ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **above)
 
 
 def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
