@@ -31,13 +31,8 @@ def shapes(folder: Path, n: int, seed: int = 0) -> None:
         pen, r = ImageDraw.Draw(image), rng.uniform(0.2, 0.36) * SIDE
         x, y = rng.uniform(0.4, 0.6, 2) * SIDE
         fill, box = COLOURS[rng.integers(len(COLOURS))], (x - r, y - r, x + r, y + r)
-        kind = rng.integers(3)
-        if kind == 0:
-            pen.ellipse(box, fill)
-        elif kind == 1:
-            pen.rectangle(box, fill)
-        else:
-            pen.polygon(((x, y - r), (x + r, y + r), (x - r, y + r)), fill)
+        kind, corners = rng.integers(3), (x, y - r, x + r, y + r, x - r, y + r)
+        (pen.ellipse, pen.rectangle, pen.polygon)[kind]((box, box, corners)[kind], fill)
         image.save(folder / f"{k:04d}.png")
 
 
