@@ -1,6 +1,7 @@
 """What the scripts of the gallery found, found again in small."""
 
 import contextlib
+import dataclasses
 import importlib.util
 import math
 from dataclasses import replace
@@ -191,3 +192,37 @@ def test_a_standard_gan_of_four_layers_collapses_and_a_wgan_does_not():
     assert min(wide[0], discriminating[0]) > 2 * narrow[0]
     assert narrow[2] >= 8
     assert wide[1] < narrow[1] - 0.5
+
+
+def test_a_run_of_the_flags_goes_on_where_it_ended(tmp_path):
+    script = example("flags")
+    one = script.trained(tmp_path / "run", 1)
+    again = script.trained(tmp_path / "run", 5)  # the folder says 1
+    assert again.trainer.step == 1
+    found = script.gan.novelty(again.trainer.generator, again.trainer.parts)
+    assert found.numbers == script.gan.novelty(one.trainer.generator, one.trainer.parts).numbers
+    assert found.held.median() == pytest.approx(15, abs=0.1)
+    assert found.reached < 10  # one grey image is drawn again and again
+
+
+@pytest.mark.slow
+def test_a_critic_learns_few_flags_by_heart():
+    script = example("flags")
+    few = script.gan.opened("flags").train.at(np.arange(0, 194, 18)).reshape(-1, 32, 32, 3)
+    config = dataclasses.replace(script.config(400, few), batch=16, ema=0.99, evaluate=None)
+    gaps = [report.gap for report in script.gan.Trainer(config).steps(400) if report.gap is not None]
+    assert np.mean(gaps[:2]) < 2
+    assert np.mean(gaps[-2:]) > 3
+
+
+@pytest.mark.slow
+def test_sprites_are_learnt_and_not_copied(tmp_path):
+    script = example("sprites")
+    script.shapes(tmp_path, 150)
+    _, (first,) = script.trained(str(tmp_path), 16, 1)
+    trainer, rows = script.trained(str(tmp_path), 16, 300)
+    distances = [row["debiased"] for row in rows if "debiased" in row]
+    assert min(distances) < first["debiased"] / 4
+    found = script.gan.novelty(trainer.generator, trainer.parts)
+    assert found.nearer < 0.8
+    assert found.reached > 20  # of 120

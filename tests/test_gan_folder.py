@@ -62,6 +62,25 @@ def test_a_damaged_image_is_refused_or_left_out():
     assert result.exit_code == 0, result.output
 
 
+def test_a_run_does_not_land_among_the_images():
+    small = "--units 8 --batch 8 --n-critic 1 --steps 1 --size 16"
+    for folder in (Path("shapes").resolve(), "./shapes/"):
+        result = cli(f"gan train --data {folder} {small} --seed 0")
+        assert result.exit_code == 0, result.output
+        assert Path("runs/shapes/config.json").exists()
+        Path("runs/shapes").rename(f"runs/{len(str(folder))}")
+    assert {file.suffix for file in Path("shapes").iterdir()} == {".png", ".jpg"}
+
+
+def test_a_size_that_no_net_is_for_is_refused_with_one_that_is():
+    result = cli("gan train --data shapes --generator dcgan --critic dcgan --size 256 --steps 1")
+    assert result.exit_code == 2
+    assert "bring a folder's images to such a size (--size 32)" in " ".join(result.stderr.split())
+    result = cli("gan train --data shapes --generator dcgan --critic dcgan --steps 1")
+    assert result.exit_code == 2
+    assert "--size where a GAN is trained" in " ".join(result.stderr.split())
+
+
 @pytest.mark.slow
 def test_shapes_are_learnt():
     """The distance to shapes that training never saw falls to a quarter of an untrained generator's."""

@@ -14,6 +14,7 @@ from wdist.gan.losses import LOSSES, Free, Loss, Minimax, NonSaturating, Wassers
 from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.molecules import MoleculeScore
+from wdist.gan.nearest import Novelty, novelty
 from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
 from wdist.gan.patient import Finding
@@ -58,6 +59,7 @@ __all__ = [
     "Minimax",
     "MoleculeScore",
     "NonSaturating",
+    "Novelty",
     "OptimizerRule",
     "PatchCritic",
     "RMSprop",
@@ -74,6 +76,7 @@ __all__ = [
     "doctor",
     "doctor_of",
     "load",
+    "novelty",
     "opened",
     "preset",
     "stabilised",

@@ -195,10 +195,12 @@ def _channels(form: Form) -> int:
 
 def ladder(form: Form) -> tuple[int, int]:
     """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
-    if len(form.shape) not in (2, 3) or not all(LEAST <= side <= MOST for side in form.shape[:2]):
+    images = len(form.shape) in (2, 3)
+    if not (images and all(LEAST <= side <= MOST for side in form.shape[:2])):
+        resized = "bring a folder's images to such a size (--size 32), or " if images else ""
         raise InputError(
             f"convolutional nets are for images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a point "
-            f"has shape {form.shape}; use gan.MLPGenerator and wdist.MLP"
+            f"has shape {form.shape}; {resized}use gan.MLPGenerator and wdist.MLP"
         )
     side = max(form.shape[:2])
     doublings = max(1, math.ceil(math.log2(side / 4)))

@@ -1,6 +1,7 @@
-"""Pictures of a run: a sheet of what the generator makes, and the curve of what the critic read.
+"""Pictures of a run: a sheet of what the generator makes, the curve of what the critic read, and both beside the data.
 
 Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture.
+`portrait` has samples beside the training images nearest to them, the curve, and how near that is.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from wdist.errors import InputError
 from wdist.gan.generator import Generator
+from wdist.gan.nearest import Novelty
 
-__all__ = ["curve", "sheet"]
+__all__ = ["curve", "portrait", "sheet"]
 
-SHEET, POINTS = 64, 1000
-"""Images on a sheet; points in a scatter plot."""
+SHEET, POINTS, PAIRS = 64, 1000, (6, 6)
+"""Images on a sheet; points in a scatter plot; rows and columns of pairs in a portrait."""
 DARK, LIGHT, ACCENT = "#1b2a49", "#b9a46b", "#c0392b"
 
 
@@ -77,16 +80,92 @@ def tiled(images: np.ndarray[Any, Any], least: int = 56) -> np.ndarray[Any, Any]
 def curve(rows: list[dict[str, Any]], path: Path, title: str, unit: str) -> None:
     """Draw the critic's reading, on training points and on held-out ones, over the steps of the generator."""
     figure, ax = _figure(7, 4)
+    _curve(ax, rows, unit)
+    ax.set(title=title)
+    _save(figure, path)
+
+
+def portrait(
+    found: Novelty, shape: tuple[int, ...], rows: list[dict[str, Any]], path: Path, title: str, unit: str,
+) -> None:  # fmt: skip
+    """Draw generated images beside the training images nearest to them; the curve; the distances, held-out ones beside.
+
+    Args:
+        found: The images, the first of which are shown, as they came.
+        shape: Of one image: (H, W) or (H, W, C).
+        rows: The run's log.
+        path: The PNG.
+        title: The finding.
+        unit: What the critic read, for the curve's axis.
+
+    Raises:
+        InputError: if points of this shape are no images.
+    """
+    if len(shape) not in (2, 3):
+        raise InputError(f"points of shape {shape} are no images (H, W) or (H, W, C), and have no portrait")
+    from matplotlib.figure import Figure
+
+    figure: Any = Figure(figsize=(12, 5.8), layout="constrained")
+    figure.suptitle(title)
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
+    above, below = left.subplots(2, 1)
+    _curve(above, rows, unit)
+    _distances(below, found)
+    _pairs(right.subplots(), found, shape)
+    _save(figure, path)
+
+
+def _curve(ax: Any, rows: list[dict[str, Any]], unit: str) -> None:
     steps, seen = zip(*[(row["step"], row["critic"]) for row in rows if "critic" in row], strict=True)
     ax.plot(steps, seen, color=LIGHT, linewidth=1, label="critic, training points")
     if held := [(row["step"], row["held"]) for row in rows if "held" in row]:
         ax.plot(*zip(*held, strict=True), color=DARK, linewidth=1.8, label="critic, held-out points")
     if judged := [(row["step"], row["debiased"]) for row in rows if "debiased" in row]:
         ax.plot(*zip(*judged, strict=True), "o--", color=ACCENT, label="independent: debiased W1")
-    ax.set(xlabel="steps of the generator", ylabel=unit, title=title)
+    ax.set(xlabel="steps of the generator", ylabel=unit)
     ax.axhline(0, color="black", linewidth=0.6)
     ax.legend()
-    _save(figure, path)
+
+
+def _distances(ax: Any, found: Novelty) -> None:
+    """Histograms of the distances to the nearest training points."""
+    sides = ((found.held, LIGHT, "held-out"), (found.distances, DARK, "generated"))
+    bins = np.linspace(0, float(max(distances.max() for distances, _, _ in sides)), 25)
+    for distances, colour, name in sides:
+        share = np.full(len(distances), 1 / len(distances))
+        label = f"{name}: median {distances.median():.3g}"
+        ax.hist(
+            distances.numpy(),
+            bins,
+            weights=share,
+            color=colour,
+            histtype="stepfilled",
+            alpha=0.7,
+            label=label,
+        )
+    ax.set(xlabel="distance to the nearest training image", ylabel="share of the images")
+    above: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2, "frameon": False}
+    ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **above)
+
+
+def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
+    """Generated images, each with the training image nearest to it on its right, and its distance below."""
+    down, across = PAIRS
+    h, w = shape[:2]
+    gap = max(2, h // 8)
+    tall, wide = h + 3 * gap, 2 * w + 2 * gap
+    page = np.ones((down * tall, across * wide, 3), np.float32)
+    for k, pair in enumerate(zip(found.generated[: down * across], found.nearest, strict=False)):
+        top, start = k // across * tall, k % across * wide
+        for place, image in enumerate(pair):
+            begin = start + place * (w + gap // 2)
+            page[top : top + h, begin : begin + w] = image.reshape(h, w, -1).clamp(0, 1).numpy()
+        ax.text(start + w, top + h + gap, f"{found.distances[k]:.1f}", ha="center", va="center", fontsize=8)
+    ax.imshow(page, interpolation="nearest")
+    ax.set_title(
+        "generated (left) and the training image nearest to it (right), their distance below", fontsize=10
+    )
+    ax.axis("off")
 
 
 def _figure(width: float, height: float) -> Any:

@@ -130,7 +130,7 @@ def train(
                 if dry_run:
                     describe(Trainer(config, seed))
                     return
-                folder = RunFolder(out or Path("runs") / str(data))
+                folder = RunFolder(out or Path("runs") / Path(str(data)).expanduser().resolve().stem)
                 run = runs.begin(folder, config, seed, pace, ranks=ranks)
         show(run, tensorboard and ranks.first)
 

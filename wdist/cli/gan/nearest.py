@@ -1,0 +1,49 @@
+"""`wdist gan nearest`: whether a trained generator makes new points or has learnt its own by heart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wdist.cli.options import Json, SeedNumber
+from wdist.cli.terminal import guarded, output, progress
+from wdist.cli.writing import check_folder
+from wdist.errors import InputError
+
+__all__ = ["nearest"]
+
+
+def nearest(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A .png: images beside the nearest ones, the curve, the distances.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many to draw.", min=1)] = 200,
+    seed: SeedNumber = 0,
+    as_json: Json = False,
+) -> None:
+    """Memorised or new: distances to the nearest training points, of generated points and of held-out ones."""
+    with guarded():
+        if out is not None:
+            check_folder("--out", out)
+            if out.suffix != ".png":
+                raise InputError(f"--out {out}: name a .png")
+        with progress("importing"):
+            from wdist.gan.folder import RunFolder, generator_in
+            from wdist.gan.nearest import novelty
+            from wdist.gan.pictures import portrait
+            from wdist.gan.recipes import rebuilt
+        folder = RunFolder(run)
+        config, generator = rebuilt(folder.read_config()["config"]), generator_in(run)
+        with progress("looking for the nearest"):
+            found = novelty(generator, config.data, n, seed)
+            if out is not None:
+                unit = f"{config.quantity}, in the data's unit"
+                portrait(found, generator.form.shape, folder.rows(), out, str(run), unit)
+        if as_json:
+            typer.echo(json.dumps(found.numbers))
+        else:
+            output().print(str(found), soft_wrap=True)
