@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +15,8 @@ import wdist
 from wdist import Cones, Critic, InputError, Orthonormal, Potential, Spectral
 from wdist.critic.batches import Stream
 from wdist.critic.bracket import sample_bracket
-from wdist.critic.fit import TIE, Held, Look, Schedule, mean_and_variance, too_late
+from wdist.critic.fit import Schedule
+from wdist.critic.held import TIE, Held, Look, mean_and_variance, too_late
 from wdist.critic.nets import CriticNet
 from wdist.critic.parts import BLOCK, FEWEST_BLOCKS, Split, _common
 from wdist.critic.portfolio import choose_critic
@@ -120,10 +120,8 @@ class TestChoice:
         ],
     )
     def test_who_cannot_catch_up(self, seen, late):
-        def contender(values):
-            return SimpleNamespace(looks=[Look("", k, k, v, v) for k, v in enumerate(values)])
-
-        assert too_late([contender(values) for values in seen]) == late
+        looks = [[Look("", k, k, v, v) for k, v in enumerate(values)] for values in seen]
+        assert too_late(looks) == late
 
     def test_who_falls_behind_leaves(self):
         """One cone sees nothing of sixteen funnels beside 64: it stops early, and the winner is as if it were alone."""

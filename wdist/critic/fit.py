@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint
+from wdist.critic.held import Held, Look, too_late
 from wdist.critic.nets import Net
 from wdist.critic.potential import rows_at_once
 from wdist.critic.step import CriticStep
@@ -28,16 +29,11 @@ from wdist.errors import InputError
 from wdist.ranks import ALONE, Ranks
 
 __all__ = [
-    "TIE",
     "Batches",
     "Contender",
     "Course",
-    "Held",
-    "Look",
     "Schedule",
     "fit",
-    "mean_and_variance",
-    "too_late",
 ]
 
 ONE_THREAD_WORK = 200_000_000
@@ -52,14 +48,6 @@ CHECKS = 12
 
 WARMUP = 0.25
 """Share of the fit over which `warmth` rises from 0 to 1."""
-
-TIE = 0.003
-"""Relative difference below which two critics are as good as each other, and the recipe that comes first is taken."""
-
-BACK, AHEAD, LEAD = 2, 1.5, 0.5
-"""A contender leaves once its gain over so many looks, made again `AHEAD` times, would not bring it up to the best,
-which is taken to make `LEAD` of its own. Fits gain ever more slowly: over two seeds of 45 cases with known answers,
-this would have saved half of the time and cost none its winner."""
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -79,53 +67,6 @@ class Schedule:
     batch: int = 256
     lr: float | None = None
     seconds: float = math.inf
-
-
-@dataclass(frozen=True)
-class Look:
-    """What validation saw at one time, in standardised units: the WGAN loss is minus `training`."""
-
-    net: str
-    step: int
-    seconds: float
-    training: float
-    objective: float
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """Standardised validation points of both sides, (n, d) and (m, d), with their masses (n,) and (m,).
-
-    Points lie where the critics are fitted, masses where float64 is.
-    """
-
-    x: Tensor
-    y: Tensor
-    mass_x: Tensor
-    mass_y: Tensor
-
-    @torch.no_grad()
-    def value(self, net: nn.Module) -> tuple[float, float]:
-        """Dual value on these points, and its standard error."""
-        found = []
-        for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y)):
-            parts = torch.split(z, rows_at_once(z.shape[1]))
-            values = torch.cat([net(part) for part in parts])
-            found.append(mean_and_variance(values.to(mass.device), mass))
-        return found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1])
-
-    def score(self, net: nn.Module, constraint: Constraint) -> float:
-        """What a choice goes by: the constraint's reading of the dual value, less one standard error of luck."""
-        value, error = self.value(net)
-        return constraint.reading(value - error) if math.isfinite(value) else -math.inf
-
-
-def mean_and_variance(values: Tensor, masses: Tensor) -> tuple[float, float]:
-    """Weighted mean in float64, and the variance of that mean: of a ratio of sums, as masses may go with values."""
-    values = values.double()
-    mean = values @ masses
-    spread = (masses * (values - mean)).square().sum()
-    return float(mean), float(spread / (1 - masses.square().sum()).clamp_min(1e-12))
 
 
 class Contender:
@@ -281,27 +222,11 @@ def fit(
                 for c, value in zip(live, values, strict=True):
                     objective = c.look(held, rng, at.share)
                     c.looks.append(Look(repr(c.recipe), at.step, at.seconds, float(value), objective))
-                for c, late in zip(live, ranks.told(partial(too_late, live)), strict=True):
+                for c, late in zip(live, ranks.told(partial(too_late, [c.looks for c in live])), strict=True):
                     c.out = late
                 if tick is not None:
                     tick(at)
     return ""
-
-
-def too_late(contenders: Sequence[Contender]) -> list[bool]:
-    """Tell of each contender, the simplest first, whether it is so far behind the best that it will not catch up."""
-    now = [c.looks[-1].objective for c in contenders]
-    if (
-        len(contenders[0].looks) <= BACK or max(now) <= 0
-    ):  # nothing has been found yet that one could be behind
-        return [False] * len(contenders)
-    gains = [max(0.0, a - c.looks[-1 - BACK].objective) for a, c in zip(now, contenders, strict=True)]
-    best = max(range(len(now)), key=now.__getitem__)
-    goal = now[best] + LEAD * gains[best]
-    return [
-        k != best and a + AHEAD * gain < goal * (1 + (TIE if k > best else -TIE))
-        for k, (a, gain) in enumerate(zip(now, gains, strict=True))
-    ]
 
 
 @contextmanager

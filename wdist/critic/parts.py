@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from wdist.critic.fit import Held, mean_and_variance
+from wdist.critic.held import Held, mean_and_variance
 from wdist.critic.potential import Potential, Scaling
 from wdist.errors import InputError
 from wdist.measures import Samples

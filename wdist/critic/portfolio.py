@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from wdist.critic.batches import Stream
 from wdist.critic.checkpoint import Checkpoint
 from wdist.critic.constraint import Constraint
-from wdist.critic.fit import TIE, Contender, Course, Held, Look, Schedule, fit
+from wdist.critic.fit import Contender, Course, Schedule, fit
+from wdist.critic.held import TIE, Held, Look
 from wdist.critic.nets import Net
 from wdist.ranks import ALONE, Ranks
 

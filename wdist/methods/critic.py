@@ -24,7 +24,8 @@ from wdist.critic.bracket import sample_bracket
 from wdist.critic.checkpoint import Checkpoint, fingerprint
 from wdist.critic.constraints import Constraint, Orthonormal
 from wdist.critic.convolution import ConvNet
-from wdist.critic.fit import Look, Schedule
+from wdist.critic.fit import Schedule
+from wdist.critic.held import Look
 from wdist.critic.nets import Net
 from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
