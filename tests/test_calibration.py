@@ -419,3 +419,17 @@ def test_a_certified_critic_is_read_over_its_certificate_and_a_penalised_one_raw
         assert "The critic's own value, without the card" in found.to_markdown()
     for a, b in itertools.pairwise(wdist.calibrate(METHOD, case, replicates=2, steps=10).by("raw").trials):
         assert a.said.by("raw") == a.said.raw != b.said.raw
+
+
+@pytest.mark.parametrize(
+    ("w", "text"),
+    [
+        (-1.0, "w is -1.0; pass a W1"),
+        (math.nan, "w is nan; pass a W1"),
+        (2.5, r"calibrate with scale=\(low, high\) that holds it"),
+        (5.0, r"no two laws are more than 2\.828 apart there, so the reading itself is wrong"),
+    ],
+)
+def test_what_helps_beyond_a_card_is_what_can_be_done(w, text):
+    with pytest.raises(wdist.InputError, match=text):
+        wdist.Calibration.load("clip-0.1-relu-100x100-d2").kappa(w)

@@ -660,3 +660,16 @@ def test_centred_both_sides_move_alike():
     torch.testing.assert_close(x - seen, made(z) - fake)
     rows = trainer.scale.standard(trainer.parts.train.points().float())
     assert float((rows - (x - seen)[0]).mean(dim=0).abs().max()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: gan.Data("mnist", classes=7), "classes is 7; pass a tuple of labels"),
+        (lambda: gan.Data("mnist", classes="79"), "classes is '79'; pass a tuple of labels"),
+        (lambda: gan.WGANConfig(data="mnist", constraint=None), r"constraint is None; .* or gan.Free\(\)"),
+    ],
+)
+def test_what_is_no_tuple_and_no_constraint_is_refused(make, text):
+    with pytest.raises(InputError, match=text):
+        make()

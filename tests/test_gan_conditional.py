@@ -198,3 +198,16 @@ class TestRefusals:
         plain = gan.Trainer(config(conditional=False)).generator
         with pytest.raises(InputError, match=r"label is '7'; .* it was not trained by class"):
             plain.draw(2, generator(), "7")
+
+
+def test_a_picture_of_the_plane_has_the_points_and_the_class_asked_for(tmp_path, monkeypatch):
+    generator = gan.Trainer(gan.preset("gan", "ring"), seed=0).generator
+    drawn = []
+    draw = type(generator).draw
+    monkeypatch.setattr(
+        type(generator), "draw", lambda self, n, *rest: drawn.append(n) or draw(self, n, *rest)
+    )
+    assert sheet(generator, tmp_path / "points.png", n=7)
+    assert drawn == [7]
+    with pytest.raises(InputError):
+        sheet(generator, tmp_path / "points.png", label="3")

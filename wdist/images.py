@@ -239,7 +239,9 @@ def _opened(file: Path) -> Image.Image:
         with Image.open(file) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file} cannot be read as an image ({error}); mend it or take it out") from None
+        raise InputError(
+            f"{file} cannot be read as an image ({error}); mend it, take it out, or pass on_bad='skip' (--on-bad skip)"
+        ) from None
     if image.mode.startswith(("I", "F")):
         raise InputError(
             f"{file} has more than 8 bits a level (mode {image.mode}); convert it, or save the levels as .npy"

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from scipy.stats import norm
 
-from wdist.calibration.card import Calibration
+from wdist.calibration.card import Calibration, mend
 from wdist.calibration.fingerprint import differences, fingerprint
 from wdist.calibration.reading import check_critic, read
 from wdist.errors import InputError, WdistWarning
@@ -126,7 +126,7 @@ class Calibrated(Method):
         side = "below" if w < low else "above"
         return (
             f"W1 is {w:.4g} in standardised units, {side} what was calibrated ({low:.3g} to {high:.3g}), so the value "
-            "is an extrapolation without an interval; calibrate with scale=(low, high) that holds it"
+            f"is an extrapolation without an interval; {mend(w, self.card.dim)}"
         )
 
     def _interval(

@@ -25,7 +25,7 @@ from wdist.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Calibration", "Kappa"]
+__all__ = ["Calibration", "Kappa", "mend"]
 
 FORMAT = 1
 CARD, PAGE, FIGURE = "card.json", "card.md", "card.png"
@@ -128,10 +128,12 @@ class Calibration:
             InputError: if w is outside what was calibrated, or there is no such family.
         """
         low, high = self.range_of(family)
+        if not w >= 0:
+            raise InputError(f"w is {w!r}; pass a W1, in standardised units")
         if not low <= w <= high:
             raise InputError(
                 f"w is {w!r}, and {family or 'most families'} were calibrated from {low:.3g} to {high:.3g} (W1 in "
-                "standardised units); calibrate with scale=(low, high) that holds it"
+                f"standardised units); {mend(w, self.dim)}"
             )
         value, reach = self.model.curve(family).at(w), self.model.half_width(family, confidence)
         return Kappa(math.exp(value), math.exp(value - reach), math.exp(value + reach), confidence)
@@ -264,3 +266,10 @@ def _write(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def mend(w: float, dim: int) -> str:
+    """What helps where W1 = w, in standardised units, is beyond a card."""
+    if w < (farthest := 2 * min(math.sqrt(dim), 4.0)):
+        return "calibrate with scale=(low, high) that holds it"
+    return f"no two laws are more than {farthest:.4g} apart there, so the reading itself is wrong"

@@ -50,8 +50,8 @@ def guarded() -> Iterator[None]:
         except NotConvergedError as error:
             _say(str(error))
             raise typer.Exit(UNCONVERGED) from None
-        except KeyboardInterrupt:
-            _say("interrupted")
+        except KeyboardInterrupt as error:
+            _say(str(error) or "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, BrokenPipeError):
             raise

@@ -95,6 +95,10 @@ class TrainConfig:
     loss: ClassVar[Loss]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.constraint, Constraint):
+            raise InputError(
+                f"constraint is {self.constraint!r}; pass one such as wdist.GradientPenalty(10.0), or gan.Free()"
+            )
         for name in ("batch", "n_critic", "steps", "accumulate"):
             check_whole(name, getattr(self, name))
         for name in ("critic_warmup", "penalty_warmup", "held_every"):

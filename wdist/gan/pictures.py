@@ -26,8 +26,8 @@ DARK, LIGHT, ACCENT = "#1b2a49", "#b9a46b", "#c0392b"
 
 
 def sheet(
-    generator: Generator, path: Path, real: torch.Tensor | None = None, n: int = SHEET, seed: int = 0,
-    label: str | None = None,
+    generator: Generator, path: Path, real: torch.Tensor | None = None, n: int | None = None,
+    seed: int = 0, label: str | None = None,
 ) -> bool:  # fmt: skip
     """Draw what a generator makes, from the same latents each time; False if its points have no picture.
 
@@ -35,29 +35,28 @@ def sheet(
         generator: What to draw from.
         path: The PNG.
         real: Real points (m, 2) to lay beneath those of a generator in the plane.
-        n: How many images.
+        n: How many images, or points in the plane; None for a usual number.
         seed: Of the latents.
         label: Of which class; None for all, of which a sheet has each in its turn.
     """
     rng = torch.Generator().manual_seed(seed)
     if len(generator.form.shape) >= 2:
-        names = generator.names
+        names, n = generator.names, n or SHEET
         wanted = [names[k * len(names) // n] for k in range(n)] if names and label is None else label
         _save(Image.fromarray(tiled(generator.images(n, rng, wanted).cpu().numpy())), path)
         return True
     if generator.dim != 2:
         return False
+    n = n or POINTS
     figure, ax = _figure(5, 5)
-    for points, colour, name in (
-        (real, LIGHT, "real"),
-        (generator.draw(POINTS, rng).cpu(), DARK, "generated"),
-    ):
+    made = generator.draw(n, rng, label).cpu()
+    for points, colour, name in ((real, LIGHT, "real"), (made, DARK, "generated")):
         if points is not None:
-            ax.scatter(*points[:POINTS].T.numpy(), s=6, color=colour, label=name)
+            ax.scatter(*points[: max(n, POINTS)].T.numpy(), s=6, color=colour, label=name)
     ax.set(
         xlabel="first coordinate",
         ylabel="second coordinate",
-        title=f"{POINTS} generated points",
+        title=f"{n} generated points",
         aspect="equal",
     )
     ax.legend(loc="upper right")

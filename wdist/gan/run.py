@@ -106,7 +106,10 @@ class Run:
                     yield report
                     if asked:
                         self.checkpoint()
-                        raise Interrupted(f"stopped by {asked[0]} at step {report.step}, which is saved")
+                        raise Interrupted(
+                            f"stopped by {asked[0]} at step {report.step}, which is saved; to go on: "
+                            f"wdist gan train --resume {self.folder.path}"
+                        )
             except NotConvergedError as error:
                 raise NotConvergedError(f"{error}. {self._last_good()}") from None
             if self.trainer.stopped:
@@ -233,7 +236,10 @@ def resume(
     if config is None:
         config = rebuilt(written["config"])
     elif differences := differing(completed(written["config"]), described(config)):
-        raise InputError(f"{path.path} is a run of another config: {'; '.join(differences)}")
+        raise InputError(
+            f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
+            "another"
+        )
     state, faults = path.checkpoints().latest()
     trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
     if state is not None:

@@ -75,7 +75,10 @@ class Data:
     held_out: float = 0.2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", tuple(str(c) for c in self.classes))
+        given: Any = self.classes
+        if not isinstance(given, (tuple, list)):
+            raise InputError(f"classes is {given!r}; pass a tuple of labels, such as (3, 7)")
+        object.__setattr__(self, "classes", tuple(str(c) for c in given))
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out is {self.held_out!r}; pass a share strictly between 0 and 1")
         if self.on_bad not in ("refuse", "skip"):
