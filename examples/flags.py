@@ -1,14 +1,14 @@
 """Flags from a WGAN-GP, memorised or new.
 
-A DCGAN pair on 194 flags of 32 pixels, 14000 steps, 20 minutes of one core: `python examples/flags.py`, or from a shell
-as [here](../docs/gan.md#memorised-or-new). About a dozen of the first 36 draws are flags that one can name, bands and
-stripes mostly; the rest is patchwork. Copies they are not: the nearest training flag is 13.4 away in the median, that
-of a held-out flag 15.0, and the generated one is the nearer in 0.58 of the pairs; 2 % are nearer than any held-out one,
-and those are blurred copies. The critic's curve misleads: it learns its flags by heart and climbs from 2 to 6.4, while
-on held-out flags it falls to 0, and the debiased W1, judged by 48 flags, from 1.4 to 0.7.
+A DCGAN pair on 194 flags of 32 pixels, 14000 steps, some 20 minutes of one core: `python examples/flags.py`. About a
+dozen of the first 36 draws are flags that one can name, by bands, stripes and the Union Jack; the rest is patchwork.
+Copies they are not: the nearest training flag is 13.1 away in the median, that of a held-out flag 15.0; the generated
+one is the nearer in 0.58 of the pairs; 2 % are nearer than any held-out one, and those are blurred copies. The critic's
+curve misleads: it learns its flags by heart and climbs from 1.9 to 6.4, while on held-out flags it falls to 0, and the
+debiased W1, judged by 48 flags, from 3.0 to 0.7 after 7000 steps and then up to 1.2.
 
-Tried for 80 to 100 s, one seed, by debiased W1: this pair 2.2; three critic steps, a critic twice or half as wide 2.0;
-shifts and colour 4.0; no normalisation 4.3; rates of 4e-4 4.7; an MLP generator 13.
+Tried for 80 to 100 s, one seed, not centred, by debiased W1: this pair 2.2; three critic steps, a critic twice or half
+as wide 2.0; shifts and colour 4.0; no normalisation 4.3; rates of 4e-4 4.7; an MLP generator 13.
 """
 
 import argparse
