@@ -2,7 +2,7 @@
 
 Two parallel segments, θ apart: W1 is |θ|, the Jensen-Shannon divergence log 2 at every θ but zero, the
 Kullback-Leibler divergence infinite. A critic with weights clipped to ±0.01 reads kappa·|θ|: three fits of 1500 steps
-for each of ten θ give a line of slope 0.00401 ± 0.00011 through 0.00017 (R² = 0.978). Yet reading / |θ| runs from 0.0037
+of ten θ each give a line of slope 0.00401 ± 0.00011 through 0.00017 (R² = 0.978). Yet reading / |θ| goes from 0.0037
 to 0.0052, and at one θ seeds differ by up to a fifth: on one family, in one direction, at one budget, kappa is a curve.
 [Calibration](../docs/kappa.md) says when it can be undone.
 """
