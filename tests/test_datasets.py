@@ -270,7 +270,9 @@ def test_a_damaged_image_is_named(folder):
     Image.fromarray(noise).save(folder / "d.png")
     whole = (folder / "d.png").read_bytes()
     (folder / "d.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"d.png cannot be read as an image \(.+\); mend it, take it out, or pass on_bad"):
+    with pytest.raises(
+        InputError, match=r"d.png cannot be read as an image \(.+\); mend it, take it out, or pass on_bad"
+    ):
         image_folder(folder)
     (folder / "d.png").write_text("nonsense")
     with pytest.raises(InputError, match=r"d.png cannot be read as an image \(cannot identify"):
