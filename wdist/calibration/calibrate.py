@@ -19,6 +19,7 @@ from wdist.calibration.families import families
 from wdist.calibration.fingerprint import fingerprint, versions
 from wdist.calibration.reading import check_critic, default_per
 from wdist.calibration.trials import Progress, Wanted, run_trials
+from wdist.critic.potential import standard_radius
 from wdist.errors import InputError
 from wdist.methods.critic import Critic
 from wdist.options import check_whole
@@ -110,7 +111,7 @@ def _standard(
     """The standard families, each over the same amounts of transport."""
     if dim is None:
         raise InputError("dim is missing; pass the number of coordinates, dim=2, or cases of your own")
-    radius = min(math.sqrt(dim), 4.0)
+    radius = standard_radius(dim)
     low, high = (NEAREST * radius, FARTHEST * radius) if scale is None else _range(scale, 2 * radius)
     amounts = np.geomspace(low / radius, high / radius, levels).tolist()
     return _tried(

@@ -20,6 +20,7 @@ import numpy as np
 from wdist.calibration.model import FEWEST_FAMILIES, Model, Point
 from wdist.calibration.reading import PER
 from wdist.calibration.trials import Trial
+from wdist.critic.potential import standard_radius
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -270,6 +271,6 @@ def _write(path: Path, text: str) -> None:
 
 def mend(w: float, dim: int) -> str:
     """What helps where W1 = w, in standardised units, is beyond a card."""
-    if w < (farthest := 2 * min(math.sqrt(dim), 4.0)):
+    if w < (farthest := 2 * standard_radius(dim)):
         return "calibrate with scale=(low, high) that holds it"
     return f"no two laws are more than {farthest:.4g} apart there, so the reading itself is wrong"

@@ -24,7 +24,7 @@ from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
 
-__all__ = ["Potential", "Scaling", "rows_at_once"]
+__all__ = ["Potential", "Scaling", "rows_at_once", "standard_radius"]
 
 ROWS, FEWEST_ROWS, COORDINATES = 4096, 64, 2**22
 """Points that are evaluated at a time: so many, or fewer where their coordinates would be more."""
@@ -54,7 +54,12 @@ class Scaling:
         spread = torch.cat([x - shift, y - shift])  # (n + m, d)
         top = float(spread.abs().max()) or 1.0  # keeps the squares of extreme units in range
         radius = top * math.sqrt(float((spread / top).square().sum(dim=1).mean()))
-        return Scaling(shift, radius / min(math.sqrt(x.shape[1]), 4.0) or 1.0)
+        return Scaling(shift, radius / standard_radius(x.shape[1]) or 1.0)
+
+
+def standard_radius(dim: int) -> float:
+    """Root mean square distance from the centre, in standardised units."""
+    return min(math.sqrt(dim), 4.0)
 
 
 @dataclass(frozen=True, eq=False)
