@@ -108,6 +108,7 @@ def critic(
     ),
     quick: Quick = False,
     resume: Resume = False,
+    keep: Keep = False,
 ) -> None:
     """Measure the neural critics where W1 between the laws is known."""
     cells, contestants = (
@@ -117,7 +118,7 @@ def critic(
     for given, known in ((cells, critic_.CELLS), (contestants, critic_.CONTESTANTS)):
         if unknown := set(given) - set(known):
             raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
-    table = begun(folder(quick) / "critic.json", resume=resume)
+    table = begun(folder(quick) / "critic.json", resume=resume, keep=keep)
     critic_.measure(table, cells, contestants, critic_.FRESH[: 1 if quick else seeds], typer.echo)
 
 
@@ -173,9 +174,10 @@ def kappa(
     dim: Annotated[list[int] | None, typer.Option(help="2, 16 or 64; repeatable.")] = None,
     quick: Quick = False,
     resume: Resume = False,
+    keep: Keep = False,
 ) -> None:
     """Measure a calibrated critic on laws that its card has not seen, beside what asks for no card."""
-    table = begun(folder(quick) / "kappa.json", resume=resume)
+    table = begun(folder(quick) / "kappa.json", resume=resume, keep=keep)
     kappa_.measure(table, dim or list(kappa_.AMOUNTS), typer.echo, quick=quick)
 
 
