@@ -174,6 +174,23 @@ class TestParts:
         assert float(z.norm(dim=1).square().mean()) == pytest.approx(16, rel=1e-6)
 
 
+class TestThreads:
+    def test_what_is_small_never_waits_for_a_second_thread_and_the_setting_comes_back(self):
+        seen, before = set(), torch.get_num_threads()
+
+        def draw(n, rng):
+            seen.add((n > 16, torch.get_num_threads()))
+            return torch.randn(n, 2, generator=rng)
+
+        torch.set_num_threads(2)
+        try:
+            wdist.estimate(draw, lambda n, rng: 1 + draw(n, rng), method=Critic(steps=12, batch=16), seed=0)
+            assert torch.get_num_threads() == 2
+        finally:
+            torch.set_num_threads(before)
+        assert {threads for many, threads in seen if many} == {1}  # a few are drawn to see what comes
+
+
 class TestInputs:
     def test_sources_of_every_kind(self):
         data = torch.randn(3000, 2, generator=generator())

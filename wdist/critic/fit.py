@@ -25,6 +25,7 @@ from wdist.critic.held import Held, Look, too_late
 from wdist.critic.nets import Net
 from wdist.critic.potential import rows_at_once
 from wdist.critic.step import CriticStep
+from wdist.critic.threads import threads_for
 from wdist.errors import InputError
 from wdist.ranks import ALONE, Ranks
 
@@ -36,7 +37,6 @@ __all__ = [
     "fit",
 ]
 
-ONE_THREAD_WORK = 200_000_000
 HOT, COLD = 0.1, 0.003
 """Temperature of a cone net at the start and at the end, in standardised units; geometric between."""
 
@@ -201,7 +201,8 @@ def fit(
     """
     at = Course() if course is None else course
     start = time.perf_counter() - at.seconds
-    with _threads_for(contenders, schedule.batch), _full_precision():
+    largest = max(sum(p.numel() for p in c.step.net.parameters()) for c in contenders)
+    with threads_for(schedule.batch * largest), _full_precision():
         while at.share < 1:
             try:
                 x, y = next(batches)
@@ -227,22 +228,6 @@ def fit(
                 if tick is not None:
                     tick(at)
     return ""
-
-
-@contextmanager
-def _threads_for(contenders: Sequence[Contender], batch: int) -> Iterator[None]:
-    """Run small critics on one thread, as their operations are shorter than waking a second one; restores the setting.
-
-    On two cores that other processes share, 2000 steps of 2 x 100 units took 5 s on one thread and 107 s on
-    two.
-    """
-    before = torch.get_num_threads()
-    if batch * max(sum(p.numel() for p in c.step.net.parameters()) for c in contenders) < ONE_THREAD_WORK:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

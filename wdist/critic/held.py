@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wdist.critic.constraint import Constraint
 from wdist.critic.potential import rows_at_once
+from wdist.critic.threads import threads_for
 
 __all__ = ["TIE", "Held", "Look", "mean_and_variance", "too_late"]
 
@@ -50,10 +51,11 @@ class Held:
     def value(self, net: nn.Module) -> tuple[float, float]:
         """Dual value on these points, and its standard error."""
         found = []
-        for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y)):
-            parts = torch.split(z, rows_at_once(z.shape[1]))
-            values = torch.cat([net(part) for part in parts])
-            found.append(mean_and_variance(values.to(mass.device), mass))
+        with threads_for(len(self.x) * sum(p.numel() for p in net.parameters())):
+            for z, mass in ((self.x, self.mass_x), (self.y, self.mass_y)):
+                parts = torch.split(z, rows_at_once(z.shape[1]))
+                values = torch.cat([net(part) for part in parts])
+                found.append(mean_and_variance(values.to(mass.device), mass))
         return found[0][0] - found[1][0], math.sqrt(found[0][1] + found[1][1])
 
     def score(self, net: nn.Module, constraint: Constraint) -> float:

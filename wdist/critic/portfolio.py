@@ -20,6 +20,7 @@ from wdist.critic.constraint import Constraint
 from wdist.critic.fit import Contender, Course, Schedule, fit
 from wdist.critic.held import TIE, Held, Look
 from wdist.critic.nets import Net
+from wdist.critic.threads import threads_for_points
 from wdist.ranks import ALONE, Ranks
 
 __all__ = ["Chosen", "choose_critic"]
@@ -79,9 +80,11 @@ def choose_critic(
 
     def round_of(recipes: Sequence[Net], here: Schedule) -> tuple[list[Contender], str]:
         nonlocal began, rounds, steps
-        contenders = [
-            Contender(recipe, constraint, start, rng, schedule.lr, ranks, held.x.device) for recipe in recipes
-        ]
+        with threads_for_points(held.x.shape[1]):
+            contenders = [
+                Contender(recipe, constraint, start, rng, schedule.lr, ranks, held.x.device)
+                for recipe in recipes
+            ]
         course, before, number = Course(), time.perf_counter() - began, rounds
         if checkpoint is not None and (saved := checkpoint.at(number)) is not None:
             for contender, state in zip(contenders, saved["contenders"], strict=True):

@@ -30,6 +30,7 @@ from wdist.critic.nets import Net
 from wdist.critic.parts import AT_A_TIME, MOST_VALIDATION, Split, drawn_rows
 from wdist.critic.portfolio import Chosen, choose_critic
 from wdist.critic.potential import Potential, Scaling, rows_at_once
+from wdist.critic.threads import threads_for_points
 from wdist.errors import InputError
 from wdist.measures import Samples, as_device
 from wdist.methods.method import Method
@@ -178,8 +179,9 @@ class Critic(Method):
 
     def estimate(self, question: Question, rng: Rng) -> Estimate:
         """Split, fit and choose, read."""
-        split = Split.of(question.a, question.b, rng.spawn()).shared(self.ranks)
-        scaling = Scaling.of(split.validation[0][0], split.validation[1][0])
+        with threads_for_points(question.dim):
+            split = Split.of(question.a, question.b, rng.spawn()).shared(self.ranks)
+            scaling = Scaling.of(split.validation[0][0], split.validation[1][0])
         draws, fits = (rng.torch(question.device) for _ in range(2))
         device = as_device(self.device, self.dtype)
         batch = self.ranks.whole(self.batch)
@@ -200,7 +202,9 @@ class Critic(Method):
         return self._report(chosen, Potential(net, scaling), split, question)
 
     def _report(self, chosen: Chosen, f: Potential, split: Split, question: Question) -> Estimate:
-        reading, bracket = self.ranks.told(lambda: (split.read(f), _bracket(f, question)))
+        with threads_for_points(question.dim):
+            reading = self.ranks.told(lambda: split.read(f))
+        bracket = self.ranks.told(lambda: _bracket(f, question))
         raw, error = reading.value, reading.error
         unit, slope = f.scaling.scale, self.constraint.certificate(f.net)
         proved = self.constraint.bound is Bound.LOWER
