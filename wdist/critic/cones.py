@@ -30,6 +30,8 @@ CROWDED, SLOWEST = 0.15, 1e-4
 """Longest first step, in standard deviations of a cluster about its centre; and the shortest at all."""
 LONGEST_TURN = 2**27
 """Bound on rank²·d of a projection given as a share: a step takes some twenty times as many operations."""
+ENTRIES = 2**18
+"""Points by cones at a time."""
 BELOW = 1.5
 """How far below the cones the planes begin, in standard deviations."""
 
@@ -111,6 +113,12 @@ class PeakNet(CriticNet):
 
     def forward(self, x: Tensor) -> Tensor:
         """Value at each point: (n, d) -> (n,)."""
+        if torch.is_grad_enabled() or x.device.type != "cpu":
+            return self._values(x)
+        parts = torch.split(x, max(1, ENTRIES // self.offsets.numel()))  # what a cache holds
+        return torch.cat([self._values(part) for part in parts])
+
+    def _values(self, x: Tensor) -> Tensor:
         normals = normalize(self.normals, dim=2)
         flat = (x @ normals.flatten(0, 1).T).view(len(x), *normals.shape[:2])
         logits = (torch.cat([self.curved(x), flat], dim=2) + self.offsets) / self.temperature  # (n, 2, K + m)

@@ -108,10 +108,13 @@ class FlatNet(PeakNet):
 
     def distances(self, x: Tensor) -> Tensor:
         """|N_j(x − c_j)|: (n, d) -> (n, 2K)."""
-        across = self.across()
+        return self.steps(x, self.across())[1]
+
+    def steps(self, x: Tensor, across: Tensor) -> tuple[Tensor, Tensor]:
+        """N_j(x − c_j) for N = `across`, (n, 2K, r), and its length, (n, 2K)."""
         levels = torch.einsum("mrd,md->mr", across, self.centres)
-        away = torch.addmm(-levels.flatten(), x, across.flatten(0, 1).T).view(len(x), *levels.shape)
-        return (away.square().sum(dim=2) + SMOOTH**2).sqrt()
+        steps = torch.addmm(-levels.flatten(), x, across.flatten(0, 1).T).view(len(x), *levels.shape)
+        return steps, (steps.square().sum(dim=2) + SMOOTH**2).sqrt()
 
     def across(self) -> Tensor:
         """N = diag(s)·V of every flat, (2K, r, d)."""

@@ -2,7 +2,7 @@
 
 A piecewise linear MLP under a gradient penalty between the samples needs seven products with its widest layer where
 autograd takes nine: between two points its first layer is the mean of what it is there, and one product gives the
-layer's gradient of both the dual value and the penalty.
+layer's gradient of both the dual value and the penalty. Cones and flats are in `peak_gradient.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from wdist.critic.constraint import Constraint
+from wdist.critic.cones import ConeNet
+from wdist.critic.constraint import Constraint, Unpenalised
 from wdist.critic.constraints import GradientPenalty
+from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ScalarMLP
+from wdist.critic.peak_gradient import ascend
 from wdist.critic.slope import is_piecewise_linear, slope_of
 from wdist.ranks import ALONE, Ranks
 
@@ -36,6 +39,9 @@ def descend(
     warmth: float, ranks: Ranks = ALONE,
 ) -> Tensor:  # fmt: skip
     """Write the gradient of penalty − objective into the weights' `grad`, which is empty; the objective, detached."""
+    plain = objective is dual_value and isinstance(constraint, Unpenalised)
+    if plain and isinstance(net, ConeNet | FlatNet):
+        return ascend(net, x, y)
     if _written_out(net, constraint, objective) and len(x) == len(y):
         assert isinstance(net, ScalarMLP)
         assert isinstance(constraint, GradientPenalty)
