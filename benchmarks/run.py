@@ -23,6 +23,7 @@ from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
+from benchmarks import recipes as recipes_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks import stops as stops_
@@ -262,6 +263,20 @@ def stops(
     """Measure where the stopping rule ends runs, beside the best of the whole run."""
     table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
     stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else None, typer.echo)
+
+
+@app.command()
+def recipes(
+    only: Annotated[
+        list[str] | None, typer.Option(help="A run of benchmarks/recipes.py; repeatable.")
+    ] = None,
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure what the recipes of a GAN change, one thing at a time."""
+    table = begun(folder(quick) / "recipes.json", resume=resume, keep=keep)
+    recipes_.measure(table, only or list(recipes_.RUNS), quick, typer.echo)
 
 
 def folder(quick: bool) -> Path:
