@@ -1,8 +1,8 @@
 """The trainer's step as it is and through `torch.compile`: processor time a step, and what compiling costs.
 
-Critic's and generator's step are compiled each as a whole, but for the optimisers, whose fused update no compiler takes. The
-trainers have the same seed and take turns in one process. On a GPU `reduce-overhead`, which records CUDA graphs, is tried
-too; that part was written without one at hand.
+Critic's and generator's step are compiled each as a whole, but for the optimisers, whose fused update the compiler does
+not take. The trainers have the same seed and take turns in one process. On a GPU `reduce-overhead`, which records CUDA
+graphs, is tried too; that part was written without one at hand.
 """
 
 from __future__ import annotations

@@ -290,14 +290,14 @@ def compiled(
     """Measure the GAN trainer's step with and without torch.compile."""
     table = begun(folder(quick) / "compiled.json", resume=resume)
     nets = list(compiled_.NETS)[: 1 if quick else None]
-    compiled_.measure(table, nets, device, 2 if quick else 10, 1 if quick else 7, typer.echo)
+    compiled_.measure(table, nets, device, 2 if quick else 5, 1 if quick else 7, typer.echo)
 
 
 @app.command()
 def reading(quick: Quick = False, resume: Resume = False) -> None:
     """Measure data on disk, read by the process that trains and ahead of it by workers."""
     table = begun(folder(quick) / "reading.json", resume=resume)
-    reading_.measure(table, list(reading_.KINDS), 2 if quick else 10, 1 if quick else 7, typer.echo)
+    reading_.measure(table, list(reading_.KINDS), 2 if quick else 5, 1 if quick else 5, typer.echo)
 
 
 def folder(quick: bool) -> Path:
