@@ -244,13 +244,14 @@ class OrderedFeed(Feed):
         self.key, self.position = state["key"], state["position"]
         self.order = Order(self.key, len(self.data))
         self._ahead = None
-        if self.workers and isinstance(self.rows, Tensor):
+        if not self.workers:
+            return
+        if isinstance(self.rows, Tensor):
             raise InputError(
                 f"workers={self.workers} read what is on disk, and {self.data.about} is in memory; drop it, or leave "
                 "it on disk: a folder by Data(on_disk=True) (--on-disk), an array as .npy, or a torch Dataset"
             )
-        if self.workers:
-            self._ahead = Ahead(self.rows, self.order, self.workers)
+        self._ahead = Ahead(self.rows, self.order, self.workers)
 
 
 class LawFeed(Feed):
