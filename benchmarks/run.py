@@ -256,15 +256,16 @@ def toys(
 def stops(
     only: Annotated[list[str] | None, typer.Option(help="A run of benchmarks/stops.py; repeatable.")] = None,
     seed: Annotated[
-        int, typer.Option(help="Another seed, to tune on; its table goes to build/.")
-    ] = stops_.SEED,
+        int | None, typer.Option(help="Another seed, to tune on; its table goes to build/.")
+    ] = None,
     quick: Quick = False,
     resume: Resume = False,
     keep: Keep = False,
 ) -> None:
     """Measure where the stopping rule ends runs, beside the best of the whole run."""
-    table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
-    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else None, typer.echo)
+    table = begun(folder(quick or seed is not None) / "stops.json", resume=resume, keep=keep)
+    for each in stops_.SEEDS if seed is None else (seed,):
+        stops_.measure(table, only or list(stops_.RUNS), each, 60 if quick else None, typer.echo)
 
 
 @app.command()

@@ -23,7 +23,7 @@ def traced(name, seen, true, floor=1.0):
         }
         for k, (a, b) in enumerate(zip(seen, true, strict=True))
     ]
-    return {"run": name, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
+    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
 
 
 def test_toys_have_the_median_and_the_worst_of_their_seeds():
@@ -58,8 +58,14 @@ def test_a_run_is_held_to_the_best_of_what_the_rule_did_not_see():
     stop, kept, stopped = stops.replayed(row, gan.StoppingRule())
     assert (stop, kept, stopped) == (9, 2, True)
     said = stops.table([row])
-    assert "| wgan, ring | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1 s |" in said
-    assert "1 of 1 at the stop, 0 of 1 as kept; within 10 % or 1 % of the floor: 1 and 0." in said
+    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1.000 | 1 s |" in said
+    assert (
+        "Seed 101, within 10 % of the best of the whole run: 1 of 1 at the stop, 0 as kept, 1 at the last"
+        in said
+    )
+    assert "within 10 % or 1 % of the floor: 1, 0 and 1. Steps that were saved: 50%." in said
+    other = stops.table([row, {**row, "seed": 102}]).splitlines()
+    assert sum(line.startswith("Seed 10") for line in other) == 2
 
 
 def test_a_run_that_no_rule_ends_is_judged_at_its_last_look():

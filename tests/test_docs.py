@@ -20,6 +20,7 @@ from pages import PAGES, ROOT, Block, blocks
 
 import wdist
 import wdist.gan
+from benchmarks import recipes, stops
 from wdist.gan.classifier import mnist_classifier
 from wdist.measures import as_samples
 
@@ -171,6 +172,26 @@ def test_the_recipes_are_as_measured():
         found = [mean(name, c, number) for c in ("7", "0123456789") for number in ("debiased", "diversity")]
         found.append(mean(name, "0123456789", "missing"))
         assert [float(x) for x in figures.split("|")[:-1]] == pytest.approx(found, abs=0.0051), name
+
+
+def test_the_stopping_rule_is_as_measured():
+    """The counts of docs/gan-evaluation.md against what the rule, replayed, makes of the runs."""
+    rows = json.loads((ROOT / "benchmarks/results/stops.json").read_text())["rows"]
+    counts = [
+        [int(number) for number in re.findall(r"\d+", line.partition(":")[2])]
+        for line in stops.table(rows).splitlines()
+        if line.startswith("Seed")
+    ]
+    page = (ROOT / "docs/gan-evaluation.md").read_text()
+    section = page[page.index("## The stopping rule") :]
+    said = re.findall(r"^\| [^|]+ \| (\d+) \| (\d+) \|$", section, re.MULTILINE)
+    noisy = re.findall(r"^\| .* allowed besides \| ([\d, ]+) \| ([\d, ]+) \|$", section, re.MULTILINE)
+    for seed, found in enumerate(counts):
+        stop, of, kept, end, _, _, *by_noise, saved = found
+        assert [int(line[seed]) for line in said] == [stop, kept, end]
+        assert noisy[0][seed] == ", ".join(map(str, by_noise))
+        assert of == 10
+        assert saved == pytest.approx(16, abs=2)
 
 
 def test_engines_are_as_measured():
