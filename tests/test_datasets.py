@@ -243,7 +243,7 @@ def test_a_folder_of_mixed_modes_is_read_as_colour_and_counted(folder):
     Image.new("RGB", (6, 4), "red").save(folder / "d.png")
     Image.new("P", (6, 4), 1).save(folder / "e.gif")
     Image.new("1", (6, 4), 1).save(folder / "0.png")
-    text = r"4 of 6 images are grey \(0.png, a.png, b.png, ... \(4 in all\)\) and 2 have colours; all are read as"
+    text = r"4 of 6 images are grey \(0.png, a.png, b.png, ... \(4 in all\)\), 2 in colour; all are read as"
     with pytest.warns(WdistWarning, match=text):
         read = image_folder(folder, mode=None)
     assert read.images.shape == (6, 4, 6, 3)

@@ -103,9 +103,7 @@ def test_a_folder_of_mixed_modes_says_so_and_is_told_how_to_be_read():
     small = "--units 8 --batch 8 --n-critic 1 --steps 1 --size 16 --dry-run"
     mixed = cli(f"gan train --data shapes {small}")
     assert mixed.exit_code == 0, mixed.output
-    assert "1 of 61 images are grey (grey.png) and 60 have colours; all are read as colour" in flat(
-        mixed.stderr
-    )
+    assert "1 of 61 images are grey (grey.png), 60 in colour; all are read as colour" in flat(mixed.stderr)
     for mode, shape in (("RGB", "(16, 16, 3)"), ("L", "(16, 16)")):
         told = cli(f"gan train --data shapes --mode {mode} {small}")
         assert f"of shape {shape}" in flat(told.output)

@@ -159,7 +159,7 @@ def _common_mode(files: Sequence[Path], headers: Sequence[_Header]) -> str:
     n = len(files)
     if 0 < len(grey) < n:
         warnings.warn(
-            f"{len(grey)} of {n} images are grey ({listed(grey, 3)}) and {n - len(grey)} have colours; all are read as "
+            f"{len(grey)} of {n} images are grey ({listed(grey, 3)}), {n - len(grey)} in colour; all are read as "
             "colour. To say so, or to read all as grey: image_folder(path, mode='RGB' or 'L'), or --mode where a GAN "
             "is trained",
             WdistWarning,
