@@ -1,8 +1,8 @@
-"""What a GAN's logged numbers are worth: `python -m benchmarks.gan_curves`, half an hour on one core.
+"""What a GAN's logged numbers are worth: `python -m benchmarks.gan_curves rank`, half an hour on one core.
 
 Runs of several losses are looked at every so often. Each checkpoint is judged twice: by the `Evaluator` on one set of
 held-out images, and on another set that nothing else reads, which is the quality that the numbers should rank
-checkpoints by.
+checkpoints by. A run is saved when it is done, and `--resume` goes on from there; `table FILE` ranks what is written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 
 import wdist
 from benchmarks.gan_runs import Recipe, run
-from benchmarks.store import QUICK, RESULTS, write_whole
+from benchmarks.store import QUICK, RESULTS, ChangedError, Table
 from wdist import datasets
 from wdist.gan.classifier import mnist_classifier
 from wdist.gan.evaluator import Evaluator
@@ -78,23 +78,31 @@ def rank(
     steps: int = 1200,
     every: int = 150,
     quick: bool = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a table that was interrupted.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="On resuming, keep rows of another code.")] = False,
 ) -> None:
     """Trace runs of every loss and rank their checkpoints by each logged number."""
-    data, runs = parts(classes), []
     path = (QUICK if quick else RESULTS) / f"gan_curves_{classes}.json"
+    try:
+        into = Table(path, resume=resume, keep=keep)
+    except ChangedError as error:
+        raise typer.BadParameter(str(error)) from None
+    data = parts(classes)
     for seed in range(seeds):
         for name, recipe in RECIPES.items():
-            points = list(traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed))
-            runs.append({"name": name, "seed": seed, "recipe": asdict(recipe), "points": points})
-            write_whole(path, json.dumps({"classes": classes, "runs": runs}, indent=1))
-            print(name, seed, points[-1]["logged"], points[-1]["quality"], flush=True)
+            if (key := f"{classes} | {name} | {seed}") not in into:
+                points = list(traced(recipe, data, 20 if quick else steps, 10 if quick else every, seed))
+                into.add({"key": key, "name": name, "seed": seed, "recipe": asdict(recipe), "points": points})
+                print(key, points[-1]["logged"], points[-1]["quality"], flush=True)
     table(path)
 
 
 @app.command()
 def table(path: Path) -> None:
     """Print the Spearman correlation of each logged number with the quality, of all runs and of WGANs only."""
-    runs = json.loads(path.read_text())["runs"]
+    runs = json.loads(path.read_text())["rows"]
     sides = {"all": runs, "WGANs": [r for r in runs if r["recipe"]["loss"] in ("clip", "penalty")]}
     for side, chosen in sides.items():
         points = [point for r in chosen for point in r["points"]]

@@ -16,6 +16,7 @@ import typer
 from benchmarks import (
     cards,
     clipping,
+    compiled,
     coverage,
     critic,
     crossovers,
@@ -25,6 +26,8 @@ from benchmarks import (
     gpu,
     kappa,
     population,
+    reading,
+    recipes,
     scaling,
     steps,
     stops,
@@ -74,7 +77,8 @@ def page(results: Path) -> str:
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
     sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
-    sections += [("gan", gan.__doc__, gan.table)]
+    sections += [("recipes", recipes.__doc__, recipes.table), ("gan", gan.__doc__, gan.table)]
+    sections += [("compiled", compiled.__doc__, compiled.table), ("reading", reading.__doc__, reading.table)]
     sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
     sections += [("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]

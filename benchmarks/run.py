@@ -16,6 +16,7 @@ import typer
 
 from benchmarks import cards as cards_
 from benchmarks import clipping as clipping_
+from benchmarks import compiled as compiled_
 from benchmarks import critic as critic_
 from benchmarks import crossovers as crossovers_
 from benchmarks import digits as digits_
@@ -23,6 +24,8 @@ from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
+from benchmarks import reading as reading_
+from benchmarks import recipes as recipes_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks import stops as stops_
@@ -253,15 +256,49 @@ def toys(
 def stops(
     only: Annotated[list[str] | None, typer.Option(help="A run of benchmarks/stops.py; repeatable.")] = None,
     seed: Annotated[
-        int, typer.Option(help="Another seed, to tune on; its table goes to build/.")
-    ] = stops_.SEED,
+        int | None, typer.Option(help="Another seed, to tune on; its table goes to build/.")
+    ] = None,
     quick: Quick = False,
     resume: Resume = False,
     keep: Keep = False,
 ) -> None:
     """Measure where the stopping rule ends runs, beside the best of the whole run."""
-    table = begun(folder(quick or seed != stops_.SEED) / "stops.json", resume=resume, keep=keep)
-    stops_.measure(table, only or list(stops_.RUNS), seed, 60 if quick else None, typer.echo)
+    table = begun(folder(quick or seed is not None) / "stops.json", resume=resume, keep=keep)
+    for each in stops_.SEEDS if seed is None else (seed,):
+        stops_.measure(table, only or list(stops_.RUNS), each, 60 if quick else None, typer.echo)
+
+
+@app.command()
+def recipes(
+    only: Annotated[
+        list[str] | None, typer.Option(help="A run of benchmarks/recipes.py; repeatable.")
+    ] = None,
+    quick: Quick = False,
+    resume: Resume = False,
+    keep: Keep = False,
+) -> None:
+    """Measure what the recipes of a GAN change, one thing at a time."""
+    table = begun(folder(quick) / "recipes.json", resume=resume, keep=keep)
+    recipes_.measure(table, only or list(recipes_.RUNS), quick, typer.echo)
+
+
+@app.command()
+def compiled(
+    device: Annotated[str, typer.Option(help="cpu, or cuda on a machine that has it.")] = "cpu",
+    quick: Quick = False,
+    resume: Resume = False,
+) -> None:
+    """Measure the GAN trainer's step with and without torch.compile."""
+    table = begun(folder(quick) / "compiled.json", resume=resume)
+    nets = list(compiled_.NETS)[: 1 if quick else None]
+    compiled_.measure(table, nets, device, 2 if quick else 5, 1 if quick else 7, typer.echo)
+
+
+@app.command()
+def reading(quick: Quick = False, resume: Resume = False) -> None:
+    """Measure data on disk, read by the process that trains and ahead of it by workers."""
+    table = begun(folder(quick) / "reading.json", resume=resume)
+    reading_.measure(table, list(reading_.KINDS), 2 if quick else 5, 1 if quick else 5, typer.echo)
 
 
 def folder(quick: bool) -> Path:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import stops, toys
+from benchmarks import compiled, gan_curves, reading, recipes, stops, toys
 from wdist import gan
 
 
@@ -23,7 +23,7 @@ def traced(name, seen, true, floor=1.0):
         }
         for k, (a, b) in enumerate(zip(seen, true, strict=True))
     ]
-    return {"run": name, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
+    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
 
 
 def test_toys_have_the_median_and_the_worst_of_their_seeds():
@@ -58,8 +58,14 @@ def test_a_run_is_held_to_the_best_of_what_the_rule_did_not_see():
     stop, kept, stopped = stops.replayed(row, gan.StoppingRule())
     assert (stop, kept, stopped) == (9, 2, True)
     said = stops.table([row])
-    assert "| wgan, ring | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1 s |" in said
-    assert "1 of 1 at the stop, 0 of 1 as kept; within 10 % or 1 % of the floor: 1 and 0." in said
+    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1.000 | 1 s |" in said
+    assert (
+        "Seed 101, within 10 % of the best of the whole run: 1 of 1 at the stop, 0 as kept, 1 at the last"
+        in said
+    )
+    assert "within 10 % or 1 % of the floor: 1, 0 and 1. Steps that were saved: 50%." in said
+    other = stops.table([row, {**row, "seed": 102}]).splitlines()
+    assert sum(line.startswith("Seed 10") for line in other) == 2
 
 
 def test_a_run_that_no_rule_ends_is_judged_at_its_last_look():
@@ -75,3 +81,67 @@ def test_rule_and_score_read_other_points(name):
     real = gan.Data("mnist", classes=tuple(stops.DIGITS[data])) if data in stops.DIGITS else data
     shown, kept = stops._halves(gan.preset(loss, real))
     assert not {tuple(x) for x in shown.tolist()} & {tuple(x) for x in kept.tolist()}
+
+
+def trial(name, seed, now, averaged, **more):
+    states = {
+        state: {"debiased": value, "recall": 0.5, "diversity": 1.0}
+        for state, value in (("now", now), ("averaged", averaged))
+    }
+    return {"run": name, "seed": seed, "steps": 1200, **states, "gap": 0.4, "right": None, "cpu": 9.6, **more}
+
+
+def test_recipes_have_the_mean_over_seeds_of_both_states():
+    rows = [trial("wgan, sevens", k, 0.5 + 0.1 * k, 0.62) for k in range(3)]
+    rows.append(trial("wgan-gp by class, all ten, 2 × 256", 1, 0.5, 0.4, right=0.8125))
+    assert recipes.table(rows).splitlines()[2:] == [
+        "| wgan, sevens | 1200 | 3 | 0.60 (0.50 to 0.70) | 0.50 | 1.00 | 0.62 (0.62 to 0.62) | 1 of 3 | 0.50 | 0.40 |  "
+        "| 10 s |",
+        "| wgan-gp by class, all ten, 2 × 256 | 1200 | 1 | 0.50 | 0.50 | 1.00 | 0.40 | 1 of 1 | 0.50 | 0.40 | 81 % "
+        "| 10 s |",
+    ]
+
+
+def test_both_states_of_a_trial_are_of_one_training():
+    """The average does not touch what is trained: without one, the generator as it stands is the same."""
+    short = recipes.Trial("wgan", recipes.SEVENS, 3, changes={"held_every": 2})
+    found = recipes._run(short, 1)
+    bare = recipes._run(recipes.Trial("wgan", recipes.SEVENS, 3, changes={"held_every": 2, "ema": 0.0}), 1)
+    assert found["now"] == bare["now"] == bare["averaged"] != found["averaged"]
+
+
+def test_a_compiler_that_fails_is_told_and_one_that_does_not_has_its_ratio():
+    row = {"nets": "MLP", "device": "cpu", "mode": "default", "load": 1.0}
+    timed = {**row, "seconds": {"plain": 0.01, "compiled": 0.015}, "first": 5.2}
+    assert compiled.table([timed, {**row, "failed": "no C compiler"}]).splitlines()[2:] == [
+        "| MLP | cpu | default | 10.0 ms | 15.0 ms | 1.50 | 5 s | 1.0 |",
+        "| MLP | cpu | default | cannot be compiled: no C compiler |  |  |  | 1.0 |",
+    ]
+
+
+def test_readers_are_told_by_the_clock_and_by_the_training_process():
+    times = {clock: {"0": first, "1": 0.2, "2": 0.1} for clock, first in (("wall", 0.4), ("cpu", 0.3))}
+    assert reading.table([{"key": "map", **times, "load": 2.0}]).splitlines()[2] == (
+        "| map | 400 ms | 200 ms | 100 ms | 300 ms | 200 ms | 100 ms | 2.0 |"
+    )
+
+
+def test_the_table_of_curves_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def traced(recipe, data, steps, every, seed):
+        asked.append((recipe.loss, seed))
+        logged = {"w1": float(len(asked)), "debiased": float(len(asked) ** 2)}
+        yield {"step": 1, "logged": logged, "quality": dict.fromkeys(gan_curves.KEPT, float(len(asked)))}
+
+    monkeypatch.setattr(gan_curves, "QUICK", tmp_path)
+    monkeypatch.setattr(gan_curves, "parts", lambda name: ())
+    monkeypatch.setattr(gan_curves, "traced", traced)
+    runs = len(gan_curves.RECIPES)
+    gan_curves.rank("7", seeds=1, quick=True)
+    assert len(asked) == runs
+    gan_curves.rank("7", seeds=2, quick=True, resume=True)
+    assert [seed for _, seed in asked] == [0] * runs + [1] * runs
+    assert f"all: {2 * runs} runs, {2 * runs} checkpoints; Spearman with debiased" in capsys.readouterr().out
+    gan_curves.rank("7", seeds=1, quick=True)
+    assert len(asked) == 3 * runs

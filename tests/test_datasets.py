@@ -12,7 +12,8 @@ from PIL import Image
 
 import wdist
 from wdist.datasets import flags, idx, image_folder, mnist, pair, pairs, qm9
-from wdist.errors import InputError
+from wdist.errors import InputError, WdistWarning
+from wdist.folders import folder_images
 
 DATA = Path(wdist.__file__).parent / "data"
 ANSWERS = json.loads((Path(__file__).parent / "data" / "real_pairs_answers.json").read_text())
@@ -232,9 +233,53 @@ def test_modes(folder):
     assert image_folder(folder, mode="RGBA").images.shape == (3, 4, 6, 4)
     assert image_folder(folder, mode=None).images.shape == (3, 4, 6)  # grey by nature
     Image.new("RGB", (6, 4), "red").save(folder / "d.png")
-    assert image_folder(folder, mode=None).images.shape == (4, 4, 6, 3)
+    assert image_folder(folder).images.shape == (4, 4, 6, 3)
     with pytest.raises(InputError, match="mode is 'CMYK'; choose one of RGB, L, RGBA, or None"):
         image_folder(folder, mode="CMYK")
+
+
+def test_a_folder_of_mixed_modes_is_read_as_colour_and_counted(folder):
+    """Grey is 1, L and LA; a palette and CMYK have colours; alpha may come as a channel or as one colour."""
+    Image.new("RGB", (6, 4), "red").save(folder / "d.png")
+    Image.new("P", (6, 4), 1).save(folder / "e.gif")
+    Image.new("1", (6, 4), 1).save(folder / "0.png")
+    text = r"4 of 6 images are grey \(0.png, a.png, b.png, ... \(4 in all\)\), 2 in colour; all are read as"
+    with pytest.warns(WdistWarning, match=text):
+        read = image_folder(folder, mode=None)
+    assert read.images.shape == (6, 4, 6, 3)
+    assert read.of("a.png").tolist() == [[np.float32(10 / 255)] * 72]
+    for mode in ("RGB", "L"):  # told, there is nothing to warn of
+        image_folder(folder, mode=mode)
+
+
+def test_alpha_in_some_images_is_counted(folder):
+    for file in folder.glob("*.[pP]*"):
+        file.unlink()
+    for name, mode in (("a", "RGB"), ("b", "RGBA"), ("c", "RGB")):
+        Image.new(mode, (6, 4), "red").save(folder / f"{name}.png")
+    Image.new("RGB", (6, 4), "red").save(folder / "d.png", transparency=(255, 0, 0))
+    text = r"2 of 4 images have an alpha channel or a transparent colour \(b.png, d.png\); what is transparent is laid"
+    with pytest.warns(WdistWarning, match=text):
+        read = image_folder(folder, mode=None)
+    assert read.images[:, 0, 0, 1].tolist() == [0, 0, 0, 255]
+    assert image_folder(folder, mode="RGBA").images[:, 0, 0, 3].tolist() == [255, 255, 255, 0]
+    for name in ("a", "c"):
+        (folder / f"{name}.png").unlink()
+    image_folder(folder, mode=None)  # all of them: no mixture
+
+
+def test_a_folder_looked_through_decodes_at_its_turn(folder):
+    read, found = image_folder(folder, mode="L", size=3), folder_images(folder, mode="L", size=3)
+    assert (len(found), found.shape, found.labels.tolist()) == (3, (3, 3), read.labels.tolist())
+    for row in range(3):
+        assert np.array_equal(found[row], read.images[row])
+    (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:45])
+    found = folder_images(folder)  # its header is sound
+    assert found[0].shape == found.shape == (4, 6, 3)
+    with pytest.raises(InputError, match=r"b.png cannot be read as an image"):
+        found[1]
+    with pytest.warns(WdistWarning, match=r"1 of 3 images cannot be read and were left out: b\.png"):
+        assert len(folder_images(folder, on_bad="skip")) == 2
 
 
 def test_what_is_transparent_is_laid_over_white(folder):
@@ -273,7 +318,7 @@ def test_a_damaged_image_is_named(folder):
     with pytest.raises(
         InputError, match=r"d.png cannot be read as an image \(.+\); mend it, take it out, or pass on_bad"
     ):
-        image_folder(folder)
+        image_folder(folder, size=8)
     (folder / "d.png").write_text("nonsense")
     with pytest.raises(InputError, match=r"d.png cannot be read as an image \(cannot identify"):
         image_folder(folder)

@@ -20,6 +20,7 @@ from pages import PAGES, ROOT, Block, blocks
 
 import wdist
 import wdist.gan
+from benchmarks import stops
 from wdist.gan.classifier import mnist_classifier
 from wdist.measures import as_samples
 
@@ -154,23 +155,48 @@ def test_names_on_a_dear_page_exist(page):
 
 
 def test_the_recipes_are_as_measured():
-    """The table of docs/gan.md against what `python -m benchmarks.gan_curves rank` wrote."""
+    """The table of docs/gan.md against what `python -m benchmarks.run recipes` wrote."""
     runs = {}
-    for classes in ("7", "0123456789"):
-        for run in json.loads((ROOT / f"benchmarks/results/gan_curves_{classes}.json").read_text())["runs"]:
-            runs.setdefault((run["name"], classes), []).append(run["points"][-1]["logged"])
+    for row in json.loads((ROOT / "benchmarks/results/recipes.json").read_text())["rows"]:
+        runs.setdefault(row["run"], []).append(row)
 
-    def mean(name, classes, number):
-        return np.mean([logged[number] for logged in runs[name, classes]])
+    def mean(run, state):
+        return [np.mean([row[state][number] for row in runs[run]]) for number in ("debiased", "recall")]
 
-    rows = re.findall(
-        r"^\| (\w[^|]*) \| [^|]* \|((?: [\d.]+ \|){5})$", (ROOT / "docs/gan.md").read_text(), re.MULTILINE
-    )
-    assert {name for name, _ in rows} == {name for name, _ in runs}
-    for name, figures in rows:
-        found = [mean(name, c, number) for c in ("7", "0123456789") for number in ("debiased", "diversity")]
-        found.append(mean(name, "0123456789", "missing"))
-        assert [float(x) for x in figures.split("|")[:-1]] == pytest.approx(found, abs=0.0051), name
+    table = re.findall(
+        r"^\| `(\S+)`, ([^|]*) \| (\d+) \| ([\d., ]+) \| ([\d., ]+) \| ([\d., ]+) \|$",
+        (ROOT / "docs/gan.md").read_text(), re.MULTILINE,
+    )  # fmt: skip
+    assert len(table) == 6
+    for loss, digits, steps, *said in table:
+        preset = f"{loss}, {digits}"
+        bare, centred = (
+            (preset, f"{preset}, centred") if loss == "gan" else (f"{preset}, not centred", preset)
+        )
+        found = [mean(bare, "now"), mean(centred, "now"), mean(preset, "averaged")]
+        for cell, numbers in zip(said, found, strict=True):
+            assert [float(x) for x in cell.split(",")] == pytest.approx(numbers, abs=0.0051), preset
+        assert {row["steps"] for row in runs[preset]} == {int(steps)}
+
+
+def test_the_stopping_rule_is_as_measured():
+    """The counts of docs/gan-evaluation.md against what the rule, replayed, makes of the runs."""
+    rows = json.loads((ROOT / "benchmarks/results/stops.json").read_text())["rows"]
+    counts = [
+        [int(number) for number in re.findall(r"\d+", line.partition(":")[2])]
+        for line in stops.table(rows).splitlines()
+        if line.startswith("Seed")
+    ]
+    page = (ROOT / "docs/gan-evaluation.md").read_text()
+    section = page[page.index("## The stopping rule") :]
+    said = re.findall(r"^\| [^|]+ \| (\d+) \| (\d+) \|$", section, re.MULTILINE)
+    noisy = re.findall(r"^\| .* allowed besides \| ([\d, ]+) \| ([\d, ]+) \|$", section, re.MULTILINE)
+    for seed, found in enumerate(counts):
+        stop, of, kept, end, _, _, *by_noise, saved = found
+        assert [int(line[seed]) for line in said] == [stop, kept, end]
+        assert noisy[0][seed] == ", ".join(map(str, by_noise))
+        assert of == 10
+        assert saved == pytest.approx(16, abs=2)
 
 
 def test_engines_are_as_measured():

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from wdist.datasets import pair
-from wdist.errors import InputError
+from wdist.errors import InputError, WdistWarning
 from wdist.files import read_points
 
 NILE = pair("nile").a
@@ -285,7 +285,8 @@ def test_a_folder_of_images_is_grey_if_all_are(tmp_path):
     np.testing.assert_array_equal(read_points(tmp_path)[:, 1, 1], [0, 1, 2])
     assert read_points(tmp_path).shape == (3, 4, 6)
     Image.new("RGB", (6, 4), "red").save(tmp_path / "3.png")
-    assert read_points(tmp_path).shape == (4, 4, 6, 3)
+    with pytest.warns(WdistWarning, match="3 of 4 images are grey .*, 1 in colour; all are read as colour"):
+        assert read_points(tmp_path).shape == (4, 4, 6, 3)
 
 
 # --- what is not there, not known, or not for this kind -----------------------------------------

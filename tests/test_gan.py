@@ -587,8 +587,12 @@ class TestData:
         with pytest.raises(InputError, match=r"y\.npy has 11 labels for the 12 rows of "):
             gan.Data(str(tmp_path), labels=str(tmp_path / "y.npy")).open()
         np.save(tmp_path / "x.npy", POINTS)
-        with pytest.raises(InputError, match=r"size=32 is for a folder of images, not for .*; drop it"):
-            gan.Data(str(tmp_path / "x.npy"), size=32).open()
+        for option in ({"size": 32}, {"mode": "L"}, {"on_disk": True}):
+            ((name, value),) = option.items()
+            with pytest.raises(
+                InputError, match=rf"{name}={value!r} is for a folder of images, not for .*; drop"
+            ):
+                gan.Data(str(tmp_path / "x.npy"), **option).open()
 
     def test_damaged_images_are_named_and_skipped_if_wanted(self, tmp_path):
         for k in range(6):
@@ -615,6 +619,10 @@ class TestData:
             ),
             (gan.Data("flags", size=64), "size=64 is for a folder of your own, not for flags; drop it"),
             (
+                gan.Data("ring", on_disk=True),
+                "on_disk=True is for a folder of your own, not for ring; drop it",
+            ),
+            (
                 gan.Data("flags", classes=("NO",)),
                 "asks for labels, and npm package svg-country-flags .* has none",
             ),
@@ -631,7 +639,11 @@ class TestData:
 
     @pytest.mark.parametrize(
         ("changes", "text"),
-        [({"held_out": 1}, "held_out is 1"), ({"on_bad": "x"}, "on_bad is 'x'; choose refuse or skip")],
+        [
+            ({"held_out": 1}, "held_out is 1"),
+            ({"on_bad": "x"}, "on_bad is 'x'; choose refuse or skip"),
+            ({"mode": "grey"}, "mode is 'grey'; choose one of RGB, L, RGBA, or None"),
+        ],
     )
     def test_wrong_recipes_are_refused(self, changes, text):
         with pytest.raises(InputError, match=text):

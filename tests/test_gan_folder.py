@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
+from wdist import gan
 from wdist.cli import app
 
 COLOURS = ("#c0392b", "#1b2a49", "#7aa95c")
@@ -94,3 +96,33 @@ def test_shapes_are_learnt():
         return json.loads(result.stdout)["debiased"]
 
     assert distance(200) < distance(1) / 4
+
+
+def test_a_folder_of_mixed_modes_says_so_and_is_told_how_to_be_read():
+    Image.new("L", (40, 40), 200).save("shapes/grey.png")
+    small = "--units 8 --batch 8 --n-critic 1 --steps 1 --size 16 --dry-run"
+    mixed = cli(f"gan train --data shapes {small}")
+    assert mixed.exit_code == 0, mixed.output
+    assert "1 of 61 images are grey (grey.png), 60 in colour; all are read as colour" in flat(mixed.stderr)
+    for mode, shape in (("RGB", "(16, 16, 3)"), ("L", "(16, 16)")):
+        told = cli(f"gan train --data shapes --mode {mode} {small}")
+        assert f"of shape {shape}" in flat(told.output)
+        assert "grey.png" not in told.output
+
+
+def test_a_folder_left_on_disk_is_read_by_workers_and_resumed_without():
+    small = "--units 8 --batch 8 --n-critic 1 --steps 2 --size 16 --checkpoint-every 1"
+    result = cli(f"gan train --data shapes --on-disk --workers 2 {small} --out run")
+    assert result.exit_code == 0, result.output
+    assert cli(f"gan train --data shapes {small} --out plain").exit_code == 0
+    ends = [gan.load(f"{run}/generator.safetensors") for run in ("run", "plain")]
+    assert torch.equal(*(end.draw(9, torch.Generator().manual_seed(0)) for end in ends))
+    again = cli("gan train --resume run --workers 0")
+    assert again.exit_code == 0, again.output
+    result = cli(f"gan train --data shapes --workers 2 {small} --out other")
+    assert result.exit_code == 2
+    assert "a folder by Data(on_disk=True) (--on-disk)" in flat(result.stderr)
+
+
+def flat(text):
+    return " ".join(text.split())

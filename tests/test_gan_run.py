@@ -52,23 +52,23 @@ def assert_same(one, other):
         assert torch.equal(value, other[key]) if isinstance(value, torch.Tensor) else value == other[key], key
 
 
-def work(folder, steps):
+def work(folder, steps, changes):
     """What a process does that is to be killed: begin the run or go on with it, to its end."""
     torch.set_num_threads(1)
-    folder, config = RunFolder(folder), tiny(steps=steps)
+    folder, config = RunFolder(folder), tiny(steps=steps, **changes)
     run = resume(folder, config, PACE) if folder.config.exists() else begin(folder, config, 7, PACE)
     for _ in run.train():
         time.sleep(0.002)
 
 
-def killed(folder, steps, kills, seed):
+def killed(folder, steps, kills, seed, **changes):
     """Train in processes that are killed at random steps, `kills` times; then to the end."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["wdist.gan.run"])
     targets = sorted(np.random.default_rng(seed).integers(1, steps - 1, kills).tolist())
     done = 0
     for target in [*targets, None]:
-        process = context.Process(target=work, args=(folder, steps))
+        process = context.Process(target=work, args=(folder, steps, changes))
         process.start()
         while process.is_alive():
             log = folder / "log.jsonl"
@@ -96,6 +96,13 @@ class TestResume:
         ]
         assert logs[0] == logs[1]
         assert [row["step"] for row in logs[0]] == list(range(1, steps + 1))
+
+    def test_nor_does_it_matter_who_reads_its_data(self, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        data = gan.Data(str(tmp_path / "x.npy"))
+        killed(tmp_path / "killed", 12, 1, seed=5, data=data, workers=2)
+        list(begin(RunFolder(tmp_path / "whole"), tiny(data, steps=12), 7, PACE).train())
+        assert_same(last(tmp_path / "killed"), last(tmp_path / "whole"))
 
     @pytest.mark.parametrize(
         "data", [gan.Data("ring"), gan.Data("mnist", classes=(7,))], ids=["law", "images"]

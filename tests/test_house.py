@@ -20,7 +20,7 @@ MOST_LINES = 300
 
 FLOORS = (
     "arrays costs errors matrix measures memory options question ranks reservoir result rng sources unheard writing",
-    "critic datasets files images plans resampling tables truth",
+    "critic datasets files folders images plans resampling tables truth",
     "methods",
     "answer bounds calibration gan inference pairwise validation workers",
     "__init__ __main__ api cli functional plots report streaming",

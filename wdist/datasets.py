@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from wdist.errors import InputError
-from wdist.images import Images, idx, image_folder
+from wdist.folders import image_folder
+from wdist.images import Images, idx
 
 __all__ = ["Graphs", "Images", "Pair", "flags", "idx", "image_folder", "mnist", "pair", "pairs", "qm9"]
 

@@ -1,6 +1,6 @@
 """Points from a user's files: one function, `read_points`, and a reader for each kind of file behind it.
 
-The name tells the kind. Arrays (.npy, .npz) are read here, tables in `tables.py`, images in `images.py`;
+The name tells the kind. Arrays (.npy, .npz) are read here, tables in `tables.py`, images in `folders.py`;
 what needs unpickling is refused, since opening a pickle runs whatever code it holds.
 """
 
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from wdist.errors import InputError
-from wdist.images import idx, image_folder
+from wdist.folders import image_folder
+from wdist.images import idx
 from wdist.tables import DELIMITERS, Columns, Header, choose_columns, read_parquet, read_text
 
 __all__ = ["SUPPORTED", "read_points"]

@@ -61,6 +61,8 @@ class TrainConfig:
         ema: Weight of the past in the moving average of the generator's weights, which is then drawn from; 0 for none.
         held_every: Generator steps from one look of the critic at held-out points to the next; 0 for none.
         evaluate: How often the generator is judged by points that training never saw, and what may end the run.
+        workers: Processes that read a set on disk ahead of the training: a memory map, a torch `Dataset`, a folder left
+            on disk. 0 for none: the process that trains reads when it needs a batch. The batches are the same.
         accumulate: Pieces in which a batch goes through the nets, one after another and their gradients added, where
             memory is short; the step is that of the whole batch.
         autocast: Whether the critic's values are computed in bfloat16, which a GPU does several times as fast; weights,
@@ -87,6 +89,7 @@ class TrainConfig:
     ema: float = 0.0
     held_every: int = 50
     evaluate: Evaluate | None = None
+    workers: int = 0
     accumulate: int = 1
     autocast: bool = False
     dtype: str = "float32"
@@ -101,7 +104,7 @@ class TrainConfig:
             )
         for name in ("batch", "n_critic", "steps", "accumulate"):
             check_whole(name, getattr(self, name))
-        for name in ("critic_warmup", "penalty_warmup", "held_every"):
+        for name in ("critic_warmup", "penalty_warmup", "held_every", "workers"):
             check_whole(name, getattr(self, name), 0)
         if not 0 <= self.ema < 1:
             raise InputError(f"ema is {self.ema!r}; pass 0 for none, or a weight of the past such as 0.999")

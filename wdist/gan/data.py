@@ -18,6 +18,7 @@ from torch import Tensor
 
 from wdist.critic.potential import Scaling
 from wdist.errors import InputError
+from wdist.gan.ahead import Ahead
 from wdist.gan.indexed import Indexed
 from wdist.rng import Rng
 from wdist.sources import Source
@@ -187,39 +188,52 @@ class Feed(ABC):
         """Go on from there."""
 
 
+class Order:
+    """Row numbers without end: every row once an epoch, shuffled by the key and the epoch's number."""
+
+    def __init__(self, key: int, rows: int) -> None:
+        self.key, self.rows = key, rows
+        self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
+
+    def __call__(self, start: int, n: int) -> Tensor:
+        """Those at places start … start + n − 1, (n,)."""
+        parts: list[Tensor] = []
+        while n > 0:
+            epoch, place = divmod(start, self.rows)
+            if epoch != self._epoch:
+                shuffled = np.random.default_rng([self.key, epoch]).permutation(self.rows)
+                self._epoch, self._shuffled = epoch, torch.from_numpy(shuffled)
+            parts.append(self._shuffled[place : place + n])
+            start, n = start + len(parts[-1]), n - len(parts[-1])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
 class OrderedFeed(Feed):
-    """Rows in one random order an epoch."""
+    """Rows in one random order an epoch; those on disk are read ahead by `workers` processes, if there are any."""
 
     def __init__(
-        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype
-    ) -> None:
-        self.data, self.key, self.position = data, key, 0
+        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+    ) -> None:  # fmt: skip
+        self.data, self.workers = data, workers
         self.scale, self.dtype, self.device = scale.to(device, dtype), dtype, torch.device(device)
         self.rows = data.rows.to(device) if isinstance(data.rows, Tensor) else data.rows
         self.labels = None if data.labels is None else data.labels.to(device)
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+        self.restore({"key": key, "position": 0})
 
     def take(self, n: int) -> Batch:
         """The next `n` rows."""
-        index = self.order(self.position, n)
+        index, rows = self._ahead.take(self.position, n) if self._ahead else self._read(self.position, n)
         self.position += n
-        here = index.to(self.device)
-        rows = self.rows[here] if isinstance(self.rows, Tensor) else self.rows.read(index).to(self.device)
+        here, rows = index.to(self.device), rows.to(self.device)
         x = rows.to(self.dtype)  # (n, d)
         x = x.div_(127.5).sub_(1) if rows.dtype == torch.uint8 else self.scale.standard(x)
         return x, None if self.labels is None else self.labels[here]
 
-    def order(self, start: int, n: int) -> Tensor:
-        """Row numbers at places start … start + n − 1 of the endless order, (n,)."""
-        parts: list[Tensor] = []
-        while n > 0:
-            epoch, place = divmod(start, len(self.data))
-            if epoch != self._epoch:
-                shuffled = np.random.default_rng([self.key, epoch]).permutation(len(self.data))
-                self._epoch, self._order = epoch, torch.from_numpy(shuffled)
-            parts.append(self._order[place : place + n])
-            start, n = start + len(parts[-1]), n - len(parts[-1])
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _read(self, start: int, n: int) -> tuple[Tensor, Tensor]:
+        index = self.order(start, n)
+        if isinstance(self.rows, Tensor):
+            return index, self.rows[index.to(self.device)]
+        return index, self.rows.read(index)
 
     def state(self) -> dict[str, Any]:
         """Key of the orders and the place."""
@@ -227,7 +241,17 @@ class OrderedFeed(Feed):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self.key, self.position, self._epoch = state["key"], state["position"], -1
+        self.key, self.position = state["key"], state["position"]
+        self.order = Order(self.key, len(self.data))
+        self._ahead = None
+        if not self.workers:
+            return
+        if isinstance(self.rows, Tensor):
+            raise InputError(
+                f"workers={self.workers} read what is on disk, and {self.data.about} is in memory; drop it, or leave "
+                "it on disk: a folder by Data(on_disk=True) (--on-disk), an array as .npy, or a torch Dataset"
+            )
+        self._ahead = Ahead(self.rows, self.order, self.workers)
 
 
 class LawFeed(Feed):
@@ -252,8 +276,16 @@ class LawFeed(Feed):
         self.rng.set_state(state["rng"])
 
 
-def feed(data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype) -> Feed:
-    """Make the feed of a set or a law."""
+def feed(
+    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+) -> Feed:  # fmt: skip
+    """Make the feed of a set or a law.
+
+    Raises:
+        InputError: if there are workers and nothing on disk for them.
+    """
     if isinstance(data, Rows):
-        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype)
+        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype, workers)
+    if workers:
+        raise InputError(f"workers={workers} read what is on disk, and a law is drawn from; drop it")
     return LawFeed(data, scale, rng.torch(), device, dtype)

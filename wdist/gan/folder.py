@@ -108,6 +108,9 @@ class RunFolder:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
+            os.register_at_fork(
+                after_in_child=lock.close
+            )  # a worker that outlives a kill must not hold it on
             yield
 
     def write(self, path: Path, content: Json) -> None:

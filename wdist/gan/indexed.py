@@ -1,13 +1,12 @@
 """Rows that stay on disk: a memory map, or a torch `Dataset` whose items are read when their turn comes.
 
-Both answer to row numbers. A Dataset is read by worker processes where the caller asks for them, one call of `read`
-after the other: what a batch holds depends on the row numbers alone, so that a run can be resumed at any place.
+Both answer to row numbers: what a batch holds depends on them alone, so that a run can be resumed at any place, and
+worker processes may read ahead (`ahead.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sized
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -61,29 +60,23 @@ class MappedRows:
 
 
 class DatasetRows:
-    """Items of a map-style torch `Dataset`: tensors or arrays, or tuples that begin with one.
+    """Items of a map-style torch `Dataset`: tensors or arrays, or tuples that begin with one."""
 
-    Threads read ahead of no one: an item's place decides what it is, `workers` only how many are read at a time.
-    """
-
-    def __init__(self, dataset: Any, workers: int = 0, rows: Tensor | None = None) -> None:
-        self.dataset, self.workers = dataset, workers
+    def __init__(self, dataset: Any, rows: Tensor | None = None) -> None:
+        self.dataset = dataset
         self.rows = torch.arange(len(cast(Sized, dataset))) if rows is None else rows
         self.dtype = self._item(0).dtype
-        self._pool = ThreadPoolExecutor(workers) if workers else None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def read(self, index: Tensor) -> Tensor:
         """Read items: (k, d)."""
-        wanted = index.tolist()
-        items = self._pool.map(self._item, wanted) if self._pool else map(self._item, wanted)
-        return torch.stack(list(items))
+        return torch.stack([self._item(place) for place in index.tolist()])
 
     def part(self, index: Tensor) -> DatasetRows:
         """Only the rows with these numbers."""
-        return DatasetRows(self.dataset, self.workers, self.rows[index])
+        return DatasetRows(self.dataset, self.rows[index])
 
     def shape(self) -> tuple[int, ...]:
         """Of one item."""
@@ -118,6 +111,8 @@ class DatasetRows:
     def _item(self, place: int) -> Tensor:
         try:
             x = torch.as_tensor(self._raw(place)).flatten()
+        except InputError:  # an image's own, which names its file
+            raise
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"item {place} of the data set is no array of numbers ({error})") from None
         return x if x.dtype == torch.uint8 else x.float()

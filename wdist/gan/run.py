@@ -235,7 +235,9 @@ def resume(
     written = path.read_config()
     if config is None:
         config = rebuilt(written["config"])
-    elif differences := differing(completed(written["config"]), described(config)):
+    elif differences := differing(
+        completed(written["config"]) | {"workers": config.workers}, described(config)
+    ):
         raise InputError(
             f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
             "another"

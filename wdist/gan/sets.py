@@ -19,10 +19,11 @@ from wdist import datasets
 from wdist.arrays import as_tensor
 from wdist.errors import InputError
 from wdist.files import read_points
+from wdist.folders import MODES, FolderImages, folder_images, holds_classes, image_folder
 from wdist.gan.data import Rows
 from wdist.gan.indexed import DatasetRows, MappedRows
 from wdist.gan.toys import TOYS
-from wdist.images import Images, holds_classes
+from wdist.images import Images
 from wdist.measures import Samples
 from wdist.rng import as_rng
 from wdist.sources import Source, as_source, is_source
@@ -36,6 +37,8 @@ BUNDLED = ("mnist", "flags", "flags64", *TOYS)
 
 HELD = 2000
 """Points that a law draws to be held against."""
+HELD_ON_DISK = 4096
+"""Rows that are held out of a set on disk at the most, as they are read into memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +66,12 @@ class Data:
         labels: File of the labels, one a row, as IDX files and arrays have them; of a folder, one for each image in the
             order of their names.
         size: Side in pixels to which the images of a folder are brought; None to insist that they be of one size.
+        mode: What they are read as: "RGB", "L" (grey) or "RGBA"; None for grey if all are, else colour, with a warning
+            that counts them where they are mixed.
         on_bad: What to do about a file of a folder that is no image: "refuse", or "skip" it and count.
-        held_out: Share of a finite set that training never sees.
+        on_disk: Whether the images of a folder stay there and are decoded at their turn, each epoch anew, for want of
+            memory; a damaged one is then found at its turn, or before by `on_bad="skip"`. Else they are kept as uint8.
+        held_out: Share of a finite set that training never sees; of one on disk, 4096 rows at the most.
     """
 
     name: str
@@ -73,6 +80,8 @@ class Data:
     size: int | None = None
     on_bad: str = "refuse"
     held_out: float = 0.2
+    mode: str | None = None
+    on_disk: bool = False
 
     def __post_init__(self) -> None:
         given: Any = self.classes
@@ -83,6 +92,8 @@ class Data:
             raise InputError(f"held_out is {self.held_out!r}; pass a share strictly between 0 and 1")
         if self.on_bad not in ("refuse", "skip"):
             raise InputError(f"on_bad is {self.on_bad!r}; choose refuse or skip")
+        if self.mode not in (*MODES, None):
+            raise InputError(f"mode is {self.mode!r}; choose one of {', '.join(MODES)}, or None")
 
     def open(self) -> Parts:
         """Read the set.
@@ -90,7 +101,7 @@ class Data:
         Raises:
             InputError: if there is no such set, file or class; the text says what there is.
         """
-        for option, given, whose in (("labels", self.labels, "files"), ("size", self.size, "a folder")):
+        for option, given, whose in (("labels", self.labels, "files"), *self._of_folders()):
             if given is not None and self.name in BUNDLED:
                 raise InputError(
                     f"{option}={given!r} is for {whose} of your own, not for {self.name}; drop it"
@@ -103,9 +114,14 @@ class Data:
         rows = self._bundled() if self.name in BUNDLED else self._read(Path(self.name).expanduser())
         return split(_only(rows, self.classes), self.held_out)
 
+    def _of_folders(self) -> tuple[tuple[str, Any, str], ...]:
+        """Options that only folders have: name, value or None, whose they are."""
+        given = {"size": self.size, "mode": self.mode, "on_disk": self.on_disk or None}
+        return tuple((option, value, "a folder") for option, value in given.items())
+
     def _bundled(self) -> Rows:
         if self.name == "mnist":
-            return of_images(datasets.mnist(), by_label=True)
+            return of_images(datasets.mnist(), True)
         return of_images(datasets.flags(64 if self.name == "flags64" else 32).distinct())
 
     def _read(self, path: Path) -> Rows:
@@ -116,12 +132,17 @@ class Data:
             )
         if path.is_dir():
             inner = holds_classes(path)
-            images = datasets.image_folder(path, self.size, None, on_bad=self.on_bad, by_folder=inner)
-            rows = of_images(images, by_label=inner)
-        elif self.size is None:
-            rows = of_array(read_points(path), str(path))
+            how = (path, self.size, self.mode, self.on_bad, inner)
+            rows = (
+                of_folder(folder_images(*how), inner)
+                if self.on_disk
+                else of_images(image_folder(*how), inner)
+            )
         else:
-            raise InputError(f"size={self.size} is for a folder of images, not for {path}; drop it")
+            for option, given, _ in self._of_folders():
+                if given is not None:
+                    raise InputError(f"{option}={given!r} is for a folder of images, not for {path}; drop it")
+            rows = of_array(read_points(path), str(path))
         if self.labels is None:
             return rows
         found = np.asarray(read_points(self.labels)).reshape(-1)
@@ -173,13 +194,24 @@ def opened(data: Any, held_out: float = 0.2, labelled: bool = False) -> Parts:
     return split(of_array(data, "data"), held_out)
 
 
-def of_images(images: Images, *, by_label: bool = False) -> Rows:
+def of_images(images: Images, by_label: bool = False) -> Rows:
     """Rows of an image set, uint8; labels where several images share one."""
     flat = torch.from_numpy(images.images.reshape(len(images), -1))
-    names, codes = np.unique(images.labels, return_inverse=True)
-    many = by_label or len(names) < len(images) // 2
-    labels = torch.from_numpy(codes) if many else None
-    return Rows(flat, images.images.shape[1:], labels, _words(names) if many else (), images.source)
+    return Rows(flat, images.images.shape[1:], *_coded(images.labels, by_label), images.source)
+
+
+def of_folder(images: FolderImages, by_label: bool = False) -> Rows:
+    """Rows of a folder whose images stay there."""
+    return Rows(
+        DatasetRows(images), images.shape, *_coded(images.labels, by_label), f"folder {images.folder}"
+    )
+
+
+def _coded(labels: Array, by_label: bool) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels as places among their names, where they are classes: where asked, or where several rows share one."""
+    names, codes = np.unique(labels, return_inverse=True)
+    many = by_label or len(names) < len(labels) // 2
+    return (torch.from_numpy(codes), _words(names)) if many else (None, ())
 
 
 def of_array(array: Any, name: str) -> Rows:
@@ -204,6 +236,8 @@ def split(rows: Rows, share: float) -> Parts:
     """Hold out a share, chosen by the set's size alone."""
     order = torch.from_numpy(np.random.default_rng([20261125, len(rows)]).permutation(len(rows)))
     held = min(max(2, round(share * len(rows))), len(rows) - 2)
+    if not isinstance(rows.rows, Tensor):
+        held = min(held, HELD_ON_DISK)
     if held < 2:
         raise InputError(
             f"{rows.about}: {len(rows)} points are too few to train on some and hold out others; pass at least 4"

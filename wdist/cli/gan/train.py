@@ -50,7 +50,12 @@ def train(
         bool | None, _option("Train by class, so that sample --label makes one.", DATA, flag="--conditional")
     ] = None,
     size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
+    mode: Annotated[str | None, _option("Read them as RGB, L (grey) or RGBA.", DATA)] = None,
     on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
+    on_disk: Annotated[
+        bool, _option("Leave a folder's images there and decode them at their turn.", DATA, flag="--on-disk")
+    ] = False,
+    workers: Annotated[int | None, _option("Processes that read data on disk ahead.", DATA)] = None,
     held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
     loss: Annotated[
         str | None, _option("wgan, wgan-gp, wgan-lp, wgan-orthonormal, wgan-spectral, gan, gan-minimax.", STEPS)
@@ -114,7 +119,7 @@ def train(
         changes = {
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
-            "accumulate": accumulate, "autocast": autocast,
+            "accumulate": accumulate, "autocast": autocast, "workers": workers,
             "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
@@ -125,7 +130,7 @@ def train(
                 run = runs.resume(folder, config, pace, ranks=ranks)
             else:
                 wanted = tuple(classes.split(",")) if classes else ()
-                source = Data(str(data), wanted, labels, size, on_bad, held_out)
+                source = Data(str(data), wanted, labels, size, on_bad, held_out, mode, on_disk)
                 config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
                 if dry_run:
                     describe(Trainer(config, seed))
