@@ -20,11 +20,11 @@ from wdist.gan.folder import RunFolder
 
 
 def config(steps: int, data: object = "flags") -> gan.TrainConfig:
-    """A pair of DCGAN nets under the gradient penalty, one step of the critic for one of the generator."""
+    """Flat colours from the generator, a small DCGAN critic, one step of the critic for one of the generator."""
     return gan.preset(
-        "wgan-gp", gan.Data(data) if isinstance(data, str) else data, generator=gan.DCGANGenerator(32),
-        critic=gan.DCGANCritic(32), batch=32, n_critic=1, ema=0.999, schedule="cosine", steps=steps,
-        evaluate=gan.Evaluate(max(1, steps // 20)),
+        "wgan-gp", gan.Data(data) if isinstance(data, str) else data, generator=gan.PaletteGenerator(),
+        critic=gan.DCGANCritic(16), generator_optimizer=gan.Adam(5e-4, (0.5, 0.9)), batch=32, n_critic=1, ema=0.999,
+        schedule="cosine", steps=steps, evaluate=gan.Evaluate(max(1, steps // 20)),
     )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument(
         "--run", default="runs/flags", help="folder of the run, which goes on if there is one"
     )
-    parser.add_argument("--steps", type=int, default=14000)
+    parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--out", default="flags.png")
     given = parser.parse_args()
     one = trained(Path(given.run), given.steps)

@@ -382,6 +382,26 @@ class TestNetworks:
         assert torch.equal(image[..., 0], torch.ones(16, 16))
         assert torch.equal(image[..., 1], -2 * torch.ones(16, 16))
 
+    def test_a_palette_paints_bands_of_its_colours(self):
+        form = Form((16, 16, 3), True)
+        net = gan.PaletteGenerator(4, 3, "none", colours=2).build(form, torch.Generator(), torch.float32)
+        painted = next(m for m in net.modules() if hasattr(m, "profiles"))
+        with torch.no_grad():
+            for layer in (painted.layout[-1], painted.profiles, painted.colours):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            rows = painted.profiles.bias.reshape(2, 2, 8)[0]  # (colours, knots); those of the columns follow
+            rows[0, :4], rows[1, 4:] = 100.0, 100.0
+            painted.colours.bias.copy_(torch.tensor([9.0, -9.0, 9.0, -9.0, -9.0, -9.0]))  # (C, colours)
+        image = net(torch.randn(1, 3, generator=torch.Generator().manual_seed(0))).reshape(16, 16, 3)
+        above, below = torch.tensor([1.0, 1.0, -1.0]), torch.tensor([-1.0, -1.0, -1.0])
+        assert torch.allclose(image[:7], above.expand(7, 16, 3), atol=1e-6)
+        assert torch.allclose(image[9:], below.expand(7, 16, 3), atol=1e-6)
+
+    def test_a_palette_of_one_colour_is_refused(self):
+        with pytest.raises(InputError, match="colours"):
+            gan.PaletteGenerator(colours=1)
+
     @pytest.mark.parametrize("form", [Form((2,)), Form((4, 4)), Form((200, 200))])
     def test_forms_that_no_convolution_makes_are_refused(self, form):
         with pytest.raises(
