@@ -209,10 +209,12 @@ def test_a_run_of_the_flags_goes_on_where_it_ended(tmp_path):
 def test_a_palette_comes_near_the_flags_before_a_dcgan_does():
     script = example("flags")
     gan, config = script.gan, dataclasses.replace(script.config(300), evaluate=None, ema=0.99)
-    pair = dict(generator=gan.DCGANGenerator(32), critic=gan.DCGANCritic(32))
-    pair["generator_optimizer"] = config.critic_optimizer
+    dcgan = dataclasses.replace(
+        config, generator=gan.DCGANGenerator(32), critic=gan.DCGANCritic(32),
+        generator_optimizer=config.critic_optimizer,
+    )  # fmt: skip
     off = []
-    for one in (config, dataclasses.replace(config, **pair)):
+    for one in (config, dcgan):
         trainer = gan.Trainer(one)
         for _ in trainer.steps(300):
             pass
