@@ -14,6 +14,8 @@ as wide 2.0; shifts and colour 4.0; no normalisation 4.3; rates of 4e-4 4.7; an 
 import argparse
 from pathlib import Path
 
+import torch
+
 from wdist import gan
 from wdist.gan import pictures, run
 from wdist.gan.folder import RunFolder
@@ -39,6 +41,13 @@ def trained(path: Path, steps: int) -> run.Run:
     return one
 
 
+def evenness(points: torch.Tensor) -> float:
+    """Share of the pairs of neighbouring pixels of images (n, 32·32·3) whose levels, in [0, 1], are within 0.02."""
+    x = points.reshape(-1, 32, 32, 3)
+    steps = [(x[:, 1:] - x[:, :-1]).abs().amax(dim=3), (x[:, :, 1:] - x[:, :, :-1]).abs().amax(dim=3)]
+    return float(torch.cat([step.flatten() for step in steps]).le(0.02).double().mean())
+
+
 def main() -> None:
     """Train, say whether the flags are new, and draw them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,6 +61,10 @@ def main() -> None:
     trainer, rows = one.trainer, one.folder.rows()
     found = gan.novelty(trainer.generator, trainer.parts, n=1000)
     print(found)
+    sides = (("generated", found.generated), ("held-out", trainer.parts.held_out()))
+    print(
+        *(f"{name} flags: {evenness(x):.2f} of neighbouring pixels are alike" for name, x in sides), sep="\n"
+    )
     title = f"Flags after {trainer.step} steps: nearer to training flags than held-out ones are in "
     title += f"{found.nearer:.2f} of the pairs (1/2 if new, 1 if copied)"
     pictures.portrait(found, trainer.form.shape, rows, Path(given.out), title, "W1, for levels in [0, 1]")

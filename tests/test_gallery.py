@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from wdist.calibration.families import families
 
@@ -213,14 +214,16 @@ def test_a_palette_comes_near_the_flags_before_a_dcgan_does():
         config, generator=gan.DCGANGenerator(32), critic=gan.DCGANCritic(32),
         generator_optimizer=config.critic_optimizer,
     )  # fmt: skip
-    off = []
+    off, even = [], []
     for one in (config, dcgan):
         trainer = gan.Trainer(one)
         for _ in trainer.steps(300):
             pass
         judged = gan.Evaluator(trainer.parts.held_out())(trainer.generator)
         off.append(judged.distance.value)
+        even.append(script.evenness(trainer.generator.draw(200, torch.Generator().manual_seed(0))))
     assert off[0] < 0.6 * off[1]
+    assert even[1] < 0.3 < 0.5 < even[0] < 1
 
 
 @pytest.mark.slow

@@ -250,11 +250,11 @@ class _Painted(nn.Module):
         n, k, side = layout.shape[:3]
         knots = self.profiles(h).reshape(n, 2 * k, -1)
         profiles = nn.functional.interpolate(knots, size=side, mode="linear")
-        rows, columns = profiles.split(k, dim=1)  # (n, K, S) each
+        rows, columns = profiles[:, :k], profiles[:, k:]  # (n, K, S) each
         weights = torch.softmax(layout + rows[..., None] + columns[:, :, None], dim=1)
         colours = self.colours(h).reshape(n, -1, k)
         colours = torch.tanh(colours) if self.bounded else colours
-        return torch.bmm(colours, weights.flatten(2)).unflatten(2, (side, side))
+        return torch.bmm(colours, weights.flatten(2)).reshape(n, -1, side, side)
 
 
 class _AsPoint(nn.Module):
