@@ -12,9 +12,9 @@ W1 does not see this. The critic learns its flags by heart, 3 on them and 0 on h
 DCGAN pair, and 1.2 (0.6) for the 194 training flags themselves.
 
 Tried for 40 to 80 s, one seed, by debiased W1: the DCGAN pair 2.2; flat colours with profiles of 32 free rows and
-columns 3.6, of 64 codes 5.0; with knots two pixels apart, half the critic and half the rate 1.1, four apart 1.4; behind a trunk,
-as shipped, 1.8, by eye the sharpest. Without flat colours: shifts and colour 4.0, no normalisation 4.3, rates of 4e-4
-4.7, an MLP generator 13. 64 pixels were not tried.
+columns 3.6, of 64 codes 5.0; with knots two pixels apart, half the critic and half the rate 1.1, four apart 1.4; behind
+a trunk, as shipped, 1.8, by eye the sharpest. Without flat colours: shifts and colour 4.0, no normalisation 4.3, rates
+of 4e-4 4.7, an MLP generator 13. 64 pixels were not tried.
 """
 
 import argparse
