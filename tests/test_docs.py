@@ -62,7 +62,7 @@ def clouds(*sizes, dim=2):
 def readme():
     (a, b), (x, y, z) = clouds(60, 60), map(torch.from_numpy, clouds(60, 50, 40))
     w, (law, loader) = np.full(60, 1 / 60), laws()
-    real, fake = np.random.default_rng(0).random((2, 40, 3, 32, 32))
+    real, fake = np.random.default_rng(0).random((2, 40, 32, 32, 3))
     clipped = wdist.Critic(wdist.Clip(0.1), wdist.MLP((100, 100)), steps=300)
     return dict(locals(), critic=lambda points: -points[:, 0])
 

@@ -382,6 +382,26 @@ class TestNetworks:
         assert torch.equal(image[..., 0], torch.ones(16, 16))
         assert torch.equal(image[..., 1], -2 * torch.ones(16, 16))
 
+    def test_a_palette_paints_bands_of_its_colours(self):
+        form = Form((16, 16, 3), True)
+        net = gan.PaletteGenerator(4, 3, "none", colours=2).build(form, torch.Generator(), torch.float32)
+        painted = next(m for m in net.modules() if hasattr(m, "profiles"))
+        with torch.no_grad():
+            for layer in (painted.layout[-1], painted.profiles, painted.colours):
+                layer.weight.zero_()
+                layer.bias.zero_()
+            rows = painted.profiles.bias.reshape(2, 2, 8)[0]  # (colours, knots); those of the columns follow
+            rows[0, :4], rows[1, 4:] = 100.0, 100.0
+            painted.colours.bias.copy_(torch.tensor([9.0, -9.0, 9.0, -9.0, -9.0, -9.0]))  # (C, colours)
+        image = net(torch.randn(1, 3, generator=torch.Generator().manual_seed(0))).reshape(16, 16, 3)
+        above, below = torch.tensor([1.0, 1.0, -1.0]), torch.tensor([-1.0, -1.0, -1.0])
+        assert torch.allclose(image[:7], above.expand(7, 16, 3), atol=1e-6)
+        assert torch.allclose(image[9:], below.expand(7, 16, 3), atol=1e-6)
+
+    def test_a_palette_of_one_colour_is_refused(self):
+        with pytest.raises(InputError, match="colours"):
+            gan.PaletteGenerator(colours=1)
+
     @pytest.mark.parametrize("form", [Form((2,)), Form((4, 4)), Form((200, 200))])
     def test_forms_that_no_convolution_makes_are_refused(self, form):
         with pytest.raises(
@@ -477,6 +497,29 @@ class TestData:
         assert len(one.held) == round(0.2 * 1070)
         both = {row.numpy().tobytes() for row in torch.cat([one.train.rows, one.held.rows])}
         assert len(both) > 1060
+
+    @pytest.mark.parametrize(("copies", "n"), [(1, 40), (2, 40), (3, 12), (30, 6)])
+    def test_copies_of_an_image_are_on_one_side(self, tmp_path, copies, n):
+        levels = np.random.default_rng(0).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
+        for k, image in enumerate(levels):  # the first half lies there several times
+            for copy in range(copies if k < n // 2 else 1):
+                Image.fromarray(image).save(tmp_path / f"{copy}-{k:02d}.png")
+        parts = gan.opened(gan.Data(str(tmp_path)))
+        train, held = ({row.numpy().tobytes() for row in part.rows} for part in (parts.train, parts.held))
+        assert not train & held
+        assert train | held == {image.tobytes() for image in levels}
+        n_rows = n // 2 * (copies + 1)
+        assert len(parts.train) + len(parts.held) == n_rows  # a copy counts as often as it is there
+        assert len(parts.held) == {1: 8, 2: 12, 3: 5, 30: 3}[copies]  # of thirty alike none fits in a fifth
+
+    def test_without_copies_images_are_split_as_points_are(self):
+        levels = np.arange(40, dtype=np.uint8).reshape(10, 2, 2)
+        split = gan.opened(levels), gan.opened(levels.astype(np.float32))
+        assert torch.equal(split[0].held.rows.float(), split[1].held.rows.flatten(1))
+
+    def test_copies_of_one_image_cannot_be_split(self):
+        with pytest.raises(InputError, match="its 9 images are copies of 1, too few to train on some"):
+            gan.opened(np.zeros((9, 8, 8), np.uint8))
 
     def test_images_are_uint8_in_memory_and_levels_in_use(self):
         parts = gan.opened("mnist")

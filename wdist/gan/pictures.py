@@ -23,6 +23,8 @@ __all__ = ["curve", "portrait", "sheet"]
 SHEET, POINTS, PAIRS = 64, 1000, (6, 6)
 """Images on a sheet; points in a scatter plot; rows and columns of pairs in a portrait."""
 DARK, LIGHT, ACCENT = "#1b2a49", "#b9a46b", "#c0392b"
+ABOVE: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2, "frameon": False}
+"""Where a portrait has its legends: off the curves."""
 
 
 def sheet(
@@ -109,6 +111,7 @@ def portrait(
     left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
     above, below = left.subplots(2, 1)
     _curve(above, rows, unit)
+    above.legend(fontsize=8, **ABOVE)
     _distances(below, found)
     _pairs(right.subplots(), found, shape)
     _save(figure, path)
@@ -143,8 +146,7 @@ def _distances(ax: Any, found: Novelty) -> None:
             label=label,
         )
     ax.set(xlabel="distance to the nearest training image", ylabel="share of the images")
-    above: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 2, "frameon": False}
-    ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **above)
+    ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **ABOVE)
 
 
 def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:

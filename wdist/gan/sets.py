@@ -2,12 +2,13 @@
 
 `Data` names bundled sets, toy laws and users' files; `opened` takes anything a user holds. A finite set is split once
 and for all, by its size alone, into what training sees and what it never does, so that runs with other seeds and nets
-are judged by the same points.
+are judged by the same points. Copies of an image are kept on one side.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +234,10 @@ def of_array(array: Any, name: str) -> Rows:
 
 
 def split(rows: Rows, share: float) -> Parts:
-    """Hold out a share, chosen by the set's size alone."""
+    """Hold out a share, chosen by the set's size alone; images that are equal, pixel for pixel, on one side.
+
+    Rows that are read from disk one by one are not compared.
+    """
     order = torch.from_numpy(np.random.default_rng([20261125, len(rows)]).permutation(len(rows)))
     held = min(max(2, round(share * len(rows))), len(rows) - 2)
     if not isinstance(rows.rows, Tensor):
@@ -242,7 +246,35 @@ def split(rows: Rows, share: float) -> Parts:
         raise InputError(
             f"{rows.about}: {len(rows)} points are too few to train on some and hold out others; pass at least 4"
         )
+    if rows.images and isinstance(rows.rows, Tensor):
+        order, held = _unparted(rows, order, held)
     return Parts(rows.part(order[held:]), rows.part(order[:held]))
+
+
+def _unparted(rows: Rows, order: Tensor, held: int) -> tuple[Tensor, int]:
+    """An order whose first rows have no copy among the others, and how many those are: `held`, or somewhat fewer."""
+    levels = rows.at(order).numpy()
+    copies: dict[bytes, list[int]] = {}
+    for row, image in zip(order.tolist(), levels, strict=True):
+        copies.setdefault(blake2b(image.tobytes(), digest_size=16).digest(), []).append(row)
+    if len(copies) == len(rows):
+        return order, held
+    first: list[int] = []
+    rest: list[list[int]] = []
+    for same in copies.values():
+        if len(first) + len(same) <= held:
+            first += same
+        else:
+            rest.append(same)
+    if len(first) < 2:  # no group is so small
+        first += rest.pop(min(range(len(rest)), key=lambda k: len(rest[k])))
+    seen = [row for same in rest for row in same]
+    if len(seen) < 2:
+        raise InputError(
+            f"{rows.about}: its {len(rows)} images are copies of {len(copies)}, too few to train on some and hold out "
+            "others; add images that differ"
+        )
+    return torch.tensor(first + seen), len(first)
 
 
 def _only(rows: Rows, classes: tuple[str, ...]) -> Rows:
