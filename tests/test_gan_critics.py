@@ -220,6 +220,41 @@ class TestTraining:
         ):
             asked("unet")
 
+    @pytest.mark.parametrize(
+        ("loss", "generator", "options", "critic"),
+        [
+            ("wgan-gp", "dcgan", {}, gan.DCGANCritic()),
+            ("wgan-gp", "residual", {"channels": 8}, gan.ResidualCritic(8)),
+            ("gan", "dcgan", {}, gan.DCGANCritic()),
+            ("wgan-orthonormal", "dcgan", {"channels": 8}, gan.PatchCritic(8)),
+            ("wgan-spectral", "residual", {}, gan.PatchCritic()),
+            ("wgan-gp", "dcgan", {"critic": "mlp"}, wdist.MLP((100, 100))),
+            ("wgan-gp", "dcgan", {"units": (50,)}, wdist.MLP((50,))),
+            ("wgan-gp", "mlp", {}, wdist.MLP((100, 100))),
+            ("wgan-gp", None, {}, wdist.MLP((100, 100))),
+        ],
+    )
+    def test_beside_a_convolutional_generator_stands_a_convolutional_critic(
+        self, loss, generator, options, critic
+    ):
+        from wdist.cli.gan.asked import begun_config, changed
+
+        nothing = dict.fromkeys(("generator", "critic", "units", "channels", "latent"))
+        nets = nothing | {"generator": generator} | options
+        config = begun_config(loss, gan.Data("flags"), False, nets, {})
+        assert config.critic == critic
+        assert changed(config, nothing | {"generator": generator}, {}) == config  # as when it is resumed
+
+    @pytest.mark.parametrize(
+        ("loss", "critic"),
+        [("wgan-orthonormal", gan.DCGANCritic(4)), ("wgan-spectral", gan.ResidualCritic(4))],
+    )
+    def test_what_cannot_be_certified_names_what_can(self, loss, critic):
+        config = gan.preset(loss, STRIPES, critic=critic, generator=gan.MLPGenerator((8,), 4), batch=8)
+        name = type(critic).__name__
+        with pytest.raises(InputError, match=rf"{name} cannot be certified: .*PatchCritic.*--critic patches"):
+            gan.Trainer(config)
+
 
 def test_plain_torch_nets_stay_possible():
     """A critic of the user's own is a Net, which is shown points and asked for no form."""

@@ -28,6 +28,8 @@ NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "virtual": VirtualNorm, "none"
 FLAT_NORMS: dict[str, Any] = {**NORMS, "batch": nn.BatchNorm1d}
 LEAST, MOST = 8, 128
 """Sides in pixels that convolutional nets are made for."""
+MOST_CODES = 4096
+"""In 2000 steps of 128 latents each of so many codes is drawn some sixty times; of more, most would stay as they began."""
 
 
 class GeneratorNet(ABC):
@@ -58,7 +60,7 @@ class MLPGenerator(GeneratorNet):
         activation: One of `ACTIVATIONS`.
         norm: "none", "batch", or "virtual" (`VirtualNorm`), before each activation.
         codes: Into how many classes, equally likely, the first coordinate of the latent is cut (`Coded`), so that the
-            law made need not be connected; 0 for none.
+            law made need not be connected: 2 to `MOST_CODES`, or 0 for none.
     """
 
     widths: tuple[int, ...] = (100, 100)
@@ -70,6 +72,13 @@ class MLPGenerator(GeneratorNet):
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
         check_whole("codes", self.codes, 0)
+        if self.codes == 1:
+            raise InputError("codes is 1, and one code cuts nothing; pass 0 for none, or at least 2")
+        if self.codes > MOST_CODES:
+            raise InputError(
+                f"codes is {self.codes}, of which a run would reach few; pass at most {MOST_CODES}: some times as many "
+                "as the law has pieces will do"
+            )
         if self.codes and self.latent < 2:
             raise InputError(
                 "codes take the first coordinate of the latent, and latent is 1; pass at least 2, so that points of "

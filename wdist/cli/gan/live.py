@@ -101,7 +101,8 @@ def _summary(trainer: Trainer) -> str:
     train: Any = trainer.parts.train
     many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
     return (
-        f"{many} of shape {trainer.form.shape}; generator {sizes[0]:,} and critic {sizes[1]:,} weights; "
+        f"{many} of shape {trainer.form.shape}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
+        f"{type(config.critic).__name__} with {sizes[1]:,}; "
         f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
     )
 

@@ -33,6 +33,10 @@ STABILISERS = (
     "For a standard GAN: feature-matching, minibatch-discrimination, historical-averaging, label-smoothing, "
     "virtual-batch-norm, instance-noise; repeatable."
 )
+CRITIC = (
+    "mlp, dcgan, residual, or patches, which can be certified. Beside a convolutional generator a convolutional one, "
+    "unless --units says how wide an mlp is to be."
+)
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
@@ -59,7 +63,7 @@ def train(
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
     generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
-    critic: Annotated[str | None, _option("mlp, dcgan, residual, patches.", NETS)] = None,
+    critic: Annotated[str | None, _option(CRITIC, NETS, show_default="like the generator")] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
     channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
