@@ -22,7 +22,7 @@ from wdist.errors import InputError
 from wdist.gan.generator import Generator, load
 from wdist.gan.state import Checkpoints
 
-__all__ = ["RunFolder", "environment", "generator_in"]
+__all__ = ["Found", "RunFolder", "environment", "found_in", "generator_in"]
 
 Json = dict[str, Any]
 
@@ -161,14 +161,47 @@ def environment() -> Json:
     }  # fmt: skip
 
 
-def generator_in(path: Path) -> Generator:
-    """The generator of a run's folder, or of a file.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A run's generator, and where it comes from.
+
+    Attributes:
+        generator: Of the end of the run, or of its newest sound checkpoint; the average of the weights if there is one.
+        step: Of that checkpoint; None for a run that is finished, and for a file.
+        told: What a person should know: that the run is not finished, and checkpoints passed over; "" if nothing.
+    """
+
+    generator: Generator
+    step: int | None = None
+    told: str = ""
+
+
+def found_in(path: Path) -> Found:
+    """Look for the generator of a run's folder, finished or not, or of a file.
 
     Raises:
         InputError: if there is none yet.
     """
-    file = RunFolder(path).generator if path.is_dir() else path
-    if not file.exists():
-        hint = f"; finish the run: wdist gan train --resume {path}" if RunFolder(path).config.exists() else ""
-        raise InputError(f"{file}: there is no such generator{hint}")
-    return load(file)
+    folder = RunFolder(path)
+    file = folder.generator if path.is_dir() else path
+    if file.exists():
+        return Found(load(file))
+    if not folder.config.exists():
+        raise InputError(f"{file}: there is no such generator")
+    state, faults = folder.checkpoints().latest()
+    hint = f"go on with the run: wdist gan train --resume {path}"
+    if state is None:
+        damaged = "".join(f" ({fault})" for fault in faults)
+        raise InputError(f"{path} is not finished and has no sound checkpoint{damaged}; {hint}")
+    if "about" not in state:
+        raise InputError(f"{path} is not finished, and its checkpoint is of an earlier version; {hint}")
+    config, step = folder.read_config()["config"], int(state["step"])
+    which = "averaged weights" if config.get("ema") else "the weights"
+    told = [f"passed over: {fault}" for fault in faults]
+    told.append(f"{path} is not finished: {which} of step {step} of {config['steps']}")
+    return Found(Generator.of(state["about"], state["averaged"]), step, "; ".join(told))
+
+
+def generator_in(path: Path) -> Generator:
+    """The generator that `found_in` finds."""
+    return found_in(path).generator

@@ -29,7 +29,7 @@ FLAT_NORMS: dict[str, Any] = {**NORMS, "batch": nn.BatchNorm1d}
 LEAST, MOST = 8, 128
 """Sides in pixels that convolutional nets are made for."""
 MOST_CODES = 4096
-"""In 2000 steps of 128 latents each of so many codes is drawn some sixty times; of more, most would stay as they began."""
+"""In 2000 steps of 128 latents each of so many is drawn some sixty times; of more, most would stay as they began."""
 
 
 class GeneratorNet(ABC):

@@ -123,9 +123,10 @@ class Run:
             yield report
 
     def checkpoint(self) -> None:
-        """Save where the run stands; a disk that is full costs the checkpoint, not the run."""
+        """Save where the run stands, and what its generator is; a full disk costs the checkpoint, not the run."""
+        state = {**self.trainer.state(), "about": self.trainer.generator.about()}
         try:
-            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, self.trainer.state())
+            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, state)
         except InputError as error:
             self._say(f"no checkpoint at step {self.trainer.step}: {error}")
 
