@@ -25,6 +25,8 @@ from wdist.gan.state import Checkpoints
 __all__ = ["Found", "RunFolder", "environment", "found_in", "generator_in"]
 
 Json = dict[str, Any]
+READ = 10
+"""Lines of the log that the critic's last reading is a mean of."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,12 @@ class RunFolder:
                 with contextlib.suppress(ValueError):
                     rows.append(json.loads(line))
         return rows
+
+    def reading(self, step: int | None = None) -> float | None:
+        """What the critic read at the end of the log, or up to a step: mean of ten lines; None if nothing is logged."""
+        rows = [row for row in self.rows() if "critic" in row and (step is None or row["step"] <= step)]
+        last = [row["critic"] for row in rows[-READ:]]
+        return sum(last) / len(last) if last else None
 
     def rewind(self, step: int) -> None:
         """Take from the log what came after a step, as it will come again."""

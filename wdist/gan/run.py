@@ -21,6 +21,7 @@ from wdist.gan import pictures
 from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
+from wdist.gan.judging import too_few
 from wdist.gan.recipes import completed, described, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.trainer import Trainer
@@ -29,7 +30,6 @@ from wdist.ranks import ALONE, Ranks
 from wdist.sources import Source
 
 __all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
-
 
 SMOOTH = 0.95
 """Weight of the past in the reading that is shown."""
@@ -213,7 +213,8 @@ def begin(
 
     trainer = Trainer(config, seed, hooks, ranks, evaluator)
     ranks.told(prepare)
-    return Run(path, trainer, pace or Pace())
+    fault = too_few(trainer.parts)
+    return Run(path, trainer, pace or Pace(), [f"warning: {fault}"] if fault else [])
 
 
 def resume(

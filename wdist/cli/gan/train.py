@@ -37,6 +37,10 @@ CRITIC = (
     "mlp, dcgan, residual, or patches, which can be certified. Beside a convolutional generator a convolutional one, "
     "unless --units says how wide an mlp is to be."
 )
+CARD = (
+    "Read a critic fitted from scratch to those points by this card of `wdist calibrate`: a folder, a file, or the "
+    "name of one that ships."
+)
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
 
@@ -97,6 +101,9 @@ def train(
     stop: Annotated[
         bool, _option("End the run where those say that it brings nothing any more (--evaluate-every).", JUDGE)
     ] = False,
+    card: Annotated[
+        Path | None, _option(CARD, JUDGE, metavar="CARD")
+    ] = None,
     log_every: Annotated[int, _option("Steps from one line of the log to the next.", FILES)] = 10,
     tensorboard: Annotated[bool, _option("Write TensorBoard events too.", FILES)] = False,
     dry_run: Annotated[bool, _option("Say what would be trained and how long; write nothing.", FILES)] = False,
@@ -119,7 +126,7 @@ def train(
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
             "accumulate": accumulate, "autocast": autocast,
-            "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
+            "evaluate": evaluation(evaluate_every, stop, card), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
