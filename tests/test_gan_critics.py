@@ -221,29 +221,27 @@ class TestTraining:
             asked("unet")
 
     @pytest.mark.parametrize(
-        ("loss", "generator", "options", "critic"),
+        ("loss", "generator", "critic", "other"),
         [
-            ("wgan-gp", "dcgan", {}, gan.DCGANCritic()),
-            ("wgan-gp", "residual", {"channels": 8}, gan.ResidualCritic(8)),
-            ("gan", "dcgan", {}, gan.DCGANCritic()),
-            ("wgan-orthonormal", "dcgan", {"channels": 8}, gan.PatchCritic(8)),
-            ("wgan-spectral", "residual", {}, gan.PatchCritic()),
-            ("wgan-gp", "dcgan", {"critic": "mlp"}, wdist.MLP((100, 100))),
-            ("wgan-gp", "dcgan", {"units": (50,)}, wdist.MLP((50,))),
-            ("wgan-gp", "mlp", {}, wdist.MLP((100, 100))),
-            ("wgan-gp", None, {}, wdist.MLP((100, 100))),
+            ("wgan-gp", "dcgan", None, "dcgan"),
+            ("gan", "residual", None, "residual"),
+            ("wgan-orthonormal", "dcgan", None, "patches"),
+            ("wgan-spectral", "residual", None, "patches"),
+            ("wgan-gp", "dcgan", "mlp", None),
+            ("wgan-gp", "mlp", None, None),
+            ("wgan-gp", None, None, None),
         ],
     )
-    def test_beside_a_convolutional_generator_stands_a_convolutional_critic(
-        self, loss, generator, options, critic
+    def test_which_critic_stands_beside_a_convolutional_generator_is_said(
+        self, loss, generator, critic, other
     ):
-        from wdist.cli.gan.asked import begun_config, changed
+        from wdist.cli.gan.asked import begun_config, beside
 
-        nothing = dict.fromkeys(("generator", "critic", "units", "channels", "latent"))
-        nets = nothing | {"generator": generator} | options
+        nets = {"generator": generator, "critic": critic, "units": None, "channels": None, "latent": None}
         config = begun_config(loss, gan.Data("flags"), False, nets, {})
-        assert config.critic == critic
-        assert changed(config, nothing | {"generator": generator}, {}) == config  # as when it is resumed
+        assert isinstance(config.critic, wdist.MLP)
+        said = f"the critic beside it is {config.critic!r}; --critic {other} takes a convolutional one"
+        assert beside(config, nets) == (said if other else "")
 
     @pytest.mark.parametrize(
         ("loss", "critic"),

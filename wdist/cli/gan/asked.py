@@ -18,13 +18,13 @@ from wdist.gan.critics import CRITICS
 from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
 from wdist.gan.minibatch import MinibatchDiscrimination
-from wdist.gan.networks import GENERATORS, GeneratorNet
+from wdist.gan.networks import GENERATORS
 from wdist.gan.sets import Data
 from wdist.gan.stabilisers import stabilised
 from wdist.gan.stopping import StoppingRule
 from wdist.result import Bound
 
-__all__ = ["augmentations", "begun_config", "changed", "evaluation", "named", "numbers"]
+__all__ = ["augmentations", "begun_config", "beside", "changed", "evaluation", "named", "numbers"]
 
 
 SIZES = {"units": "widths", "channels": "width", "latent": "latent"}
@@ -53,7 +53,6 @@ def changed(
     fields = {name: value for name, value in changes.items() if value is not None}
     lr = fields.pop("lr", None)
     fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
-    nets = nets | {"critic": _beside(config, fields["generator"], nets)}
     fields["critic"] = _net("critic", {"mlp": MLP, **CRITICS}, config.critic, nets)
     _check_used(nets, fields["generator"], fields["critic"])
     if lr is not None:
@@ -67,16 +66,12 @@ def changed(
     return stabilised(dataclasses.replace(config, **fields), *stabilisers)
 
 
-def _beside(config: TrainConfig, generator: GeneratorNet, nets: dict[str, Any]) -> str | None:
-    """The critic's name: that of a convolutional generator, unless a critic, or `units` for one, were asked for.
-
-    Of those only patches can be certified.
-    """
-    name, critic = nets["generator"], nets["critic"]
-    said = critic is not None or nets["units"] is not None
-    if said or name not in CRITICS or type(generator) is type(config.generator):
-        return None if critic is None else str(critic)
-    return "patches" if config.constraint.bound is Bound.LOWER else str(name)
+def beside(config: TrainConfig, nets: dict[str, Any]) -> str:
+    """Say which critic stands beside a convolutional generator where none was asked for; "" elsewhere."""
+    if nets["critic"] is not None or nets["generator"] not in CRITICS:
+        return ""
+    other = "patches" if config.constraint.bound is Bound.LOWER else nets["generator"]
+    return f"the critic beside it is {config.critic!r}; --critic {other} takes a convolutional one"
 
 
 def _rated(rule: Any, lr: float) -> Any:

@@ -12,7 +12,7 @@ import typer
 
 from wdist.cli.gan.live import describe, show
 from wdist.cli.processes import together
-from wdist.cli.terminal import EXIT_CODES, guarded, progress
+from wdist.cli.terminal import EXIT_CODES, guarded, progress, say
 from wdist.errors import InputError
 
 __all__ = ["EXAMPLES", "train"]
@@ -34,8 +34,7 @@ STABILISERS = (
     "virtual-batch-norm, instance-noise; repeatable."
 )
 CRITIC = (
-    "mlp, dcgan, residual, or patches, which can be certified. Beside a convolutional generator a convolutional one, "
-    "unless --units says how wide an mlp is to be."
+    "mlp, dcgan, residual, or patches, which can be certified; an mlp also beside a convolutional generator."
 )
 CARD = (
     "Read a critic fitted from scratch to those points by this card of `wdist calibrate`: a folder, a file, or the "
@@ -67,7 +66,7 @@ def train(
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
     generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
-    critic: Annotated[str | None, _option(CRITIC, NETS, show_default="like the generator")] = None,
+    critic: Annotated[str | None, _option(CRITIC, NETS, show_default="mlp")] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
     channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
@@ -112,7 +111,7 @@ def train(
     with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
-            from wdist.cli.gan.asked import augmentations, begun_config, changed, evaluation, numbers
+            from wdist.cli.gan.asked import augmentations, begun_config, beside, changed, evaluation, numbers
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
             from wdist.gan.recipes import rebuilt
@@ -138,6 +137,7 @@ def train(
                 wanted = tuple(classes.split(",")) if classes else ()
                 source = Data(str(data), wanted, labels, size, on_bad, held_out)
                 config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
+                say(beside(config, nets) if ranks.first else "")
                 if dry_run:
                     describe(Trainer(config, seed))
                     return
