@@ -433,3 +433,29 @@ def test_a_certified_critic_is_read_over_its_certificate_and_a_penalised_one_raw
 def test_what_helps_beyond_a_card_is_what_can_be_done(w, text):
     with pytest.raises(wdist.InputError, match=text):
         wdist.Calibration.load("clip-0.1-relu-100x100-d2").kappa(w)
+
+
+class TestTheCriticOfACard:
+    @pytest.mark.parametrize("name", wdist.Calibration.shipped())
+    def test_of_those_that_ship_it_is_the_one_that_was_calibrated(self, name):
+        card = wdist.Calibration.load(name)
+        assert card.critic() == dataclasses.replace(RECIPES[name][0], steps=card.steps)
+
+    def test_of_one_that_was_made_here(self, card):
+        assert card.critic() == METHOD
+        wdist.Calibrated(card.critic(), card, family="line")
+
+    @pytest.mark.parametrize(
+        ("changed", "text"),
+        [
+            ({"net": "Own(width=3)"}, r"the card is of Own\(width=3\), which is none of wdist's own recipes"),
+            ({"net": "__import__('os')"}, "which is none of wdist's own recipes; pass the critic that was"),
+            ({"net": "MLP(widths=open('x'))"}, "which is none of wdist's own recipes"),
+            ({"constraint": "a Clip"}, "the card is of a Clip, which is none"),
+            ({"optimiser": "RMSprop, rate 0.1"}, "does not say all of its critic: optimiser"),
+        ],
+    )
+    def test_what_it_cannot_build_is_refused(self, card, changed, text):
+        other = dataclasses.replace(card, fingerprint={**card.fingerprint, **changed})
+        with pytest.raises(wdist.InputError, match=text):
+            other.critic()

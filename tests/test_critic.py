@@ -173,6 +173,13 @@ class TestParts:
         z = Scaling.of(x, x)(x)
         assert float(z.norm(dim=1).square().mean()) == pytest.approx(16, rel=1e-6)
 
+    def test_scaling_goes_by_both_sides_alike_however_many_points_each_has(self):
+        wide, narrow = 2 * points(2)[0], 0.1 * points(2)[1]
+        even = Scaling.of(wide, narrow)
+        many = Scaling.of(wide, narrow.repeat(20, 1))
+        assert many.scale == pytest.approx(even.scale, rel=1e-9)
+        assert Scaling.of(narrow.repeat(20, 1), wide).scale == pytest.approx(even.scale, rel=1e-9)
+
 
 class TestThreads:
     def test_what_is_small_never_waits_for_a_second_thread_and_the_setting_comes_back(self):

@@ -15,8 +15,7 @@ from wdist.errors import InputError, NotConvergedError, WdistWarning
 from wdist.gan.conditional import latent
 from wdist.gan.data import Form, OrderedFeed, Rows, Scale
 from wdist.gan.losses import outputs
-from wdist.gan.networks import GENERATORS
-from wdist.gan.recipes import described, rebuilt
+from wdist.gan.recipes import GENERATORS, described, rebuilt
 from wdist.truth.laws import Gaussian, standard_gaussian
 
 POINTS = np.random.default_rng(3).normal(size=(400, 2)).astype(np.float32)

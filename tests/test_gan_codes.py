@@ -87,6 +87,15 @@ class TestCodes:
         with pytest.raises(InputError, match="codes is -1"):
             gan.MLPGenerator(codes=-1)
 
+    def test_one_code_and_more_than_a_run_reaches_are_refused(self):
+        with pytest.raises(InputError, match="codes is 1, and one code cuts nothing; pass 0 for none"):
+            gan.MLPGenerator(codes=1)
+        with pytest.raises(
+            InputError, match="codes is 4097, of which a run would reach few; pass at most 4096"
+        ):
+            gan.MLPGenerator(codes=4097)
+        assert (gan.MLPGenerator(codes=2).codes, gan.MLPGenerator(codes=4096).codes) == (2, 4096)
+
     def test_they_are_written_down_and_an_older_recipe_has_none(self):
         recipe = gan.MLPGenerator((8,), 2, codes=4)
         about = described(recipe)

@@ -220,6 +220,39 @@ class TestTraining:
         ):
             asked("unet")
 
+    @pytest.mark.parametrize(
+        ("loss", "generator", "critic", "other"),
+        [
+            ("wgan-gp", "dcgan", None, "dcgan"),
+            ("gan", "residual", None, "residual"),
+            ("wgan-orthonormal", "dcgan", None, "patches"),
+            ("wgan-spectral", "residual", None, "patches"),
+            ("wgan-gp", "dcgan", "mlp", None),
+            ("wgan-gp", "mlp", None, None),
+            ("wgan-gp", None, None, None),
+        ],
+    )
+    def test_which_critic_stands_beside_a_convolutional_generator_is_said(
+        self, loss, generator, critic, other
+    ):
+        from wdist.cli.gan.asked import begun_config, beside
+
+        nets = {"generator": generator, "critic": critic, "units": None, "channels": None, "latent": None}
+        config = begun_config(loss, gan.Data("flags"), False, nets, {})
+        assert isinstance(config.critic, wdist.MLP)
+        said = f"the critic beside it is {config.critic!r}; --critic {other} takes a convolutional one"
+        assert beside(config, nets) == (said if other else "")
+
+    @pytest.mark.parametrize(
+        ("loss", "critic"),
+        [("wgan-orthonormal", gan.DCGANCritic(4)), ("wgan-spectral", gan.ResidualCritic(4))],
+    )
+    def test_what_cannot_be_certified_names_what_can(self, loss, critic):
+        config = gan.preset(loss, STRIPES, critic=critic, generator=gan.MLPGenerator((8,), 4), batch=8)
+        name = type(critic).__name__
+        with pytest.raises(InputError, match=rf"{name} cannot be certified: .*PatchCritic.*--critic patches"):
+            gan.Trainer(config)
+
 
 def test_plain_torch_nets_stay_possible():
     """A critic of the user's own is a Net, which is shown points and asked for no form."""

@@ -10,6 +10,7 @@ import wdist
 from wdist.gan.classifier import TRAINED_ON, mnist_classifier
 from wdist.gan.distance import debiased_distance
 from wdist.gan.evaluator import Evaluator
+from wdist.gan.toys import Mixture, SwissRoll, ring
 from wdist.truth.laws import Gaussian, standard_gaussian
 
 
@@ -124,6 +125,94 @@ class TestWithACritic:
 
 
 @pytest.fixture(scope="module")
+def by_card():
+    card = wdist.Calibration.load("clip-0.1-relu-100x100-d2")
+    return wdist.Calibrated(card.critic(), card)
+
+
+class TestByACard:
+    """The law moved by a known way: W1 between the two is how far."""
+
+    law = standard_gaussian(2)
+
+    def judged(self, by_card, way, n=2000):
+        real = self.law.draw(n, torch.Generator().manual_seed(1))
+        moved = Gaussian(torch.tensor([way, 0.0], dtype=torch.float64), torch.eye(2, dtype=torch.float64))
+        return Evaluator(real, clusters=2, calibrated=by_card)(moved)
+
+    def test_its_interval_holds_the_distance_that_the_raw_reading_misses(self, by_card):
+        found = self.judged(by_card, 1.0)
+        numbers = found.numbers
+        assert 0.85 < numbers["calibrated"] < 1.15
+        assert numbers["calibrated_low"] < 1 < numbers["calibrated_high"] < 1.5
+        assert found.calibrated.detail.critic.raw > 2  # clipped: a multiple of W1 that only the card tells
+        assert f"W1 by its card {found.calibrated.value:.4g} [" in str(found)
+        assert found.critic is None
+
+    def test_below_what_was_calibrated_it_has_no_interval_and_says_so(self, by_card):
+        found = self.judged(by_card, 0.0)
+        assert found.calibrated.interval is None
+        assert "below what was calibrated" in found.calibrated.message
+        assert "calibrated_low" not in found.numbers
+        assert f"W1 by its card {found.calibrated.value:.4g}" in str(found)
+
+    def test_the_same_draws_give_the_same_reading(self, by_card):
+        readings = {self.judged(by_card, 1.0, n=200).calibrated.value for _ in range(2)}
+        assert len(readings) == 1
+
+    def test_other_dimensions_are_refused_before_anything_is_fitted(self, by_card):
+        real = LAW.draw(100, torch.Generator().manual_seed(1))
+        with pytest.raises(
+            wdist.InputError, match="the card is for d = 2 and the data have d = 3; make one by"
+        ):
+            Evaluator(real, calibrated=by_card)
+
+    def test_too_few_points_for_a_critic_are_refused_at_once(self, by_card):
+        real = self.law.draw(19, torch.Generator().manual_seed(1))
+        for options in ({"calibrated": by_card}, {"critic": wdist.Critic()}):
+            with pytest.raises(wdist.InputError, match="by 19 real points: it needs 20 points"):
+                Evaluator(real, **options)
+
+
+class TestToys:
+    def test_the_modes_of_a_mixture_are_counted(self):
+        law = ring()
+        judge = Evaluator(law.draw(400, torch.Generator().manual_seed(1)), law=law)
+        found = judge(law)
+        assert found.modes.covered == 8
+        assert found.numbers["good"] == found.good == found.modes.good > 0.97
+        assert found.numbers["imbalance"] < 0.1
+        assert "8/8 modes" in str(found)
+        three = Mixture(law.centres[:3], law.width)
+        assert judge(three).numbers["modes"] == 3
+        assert judge(Mixture(law.centres, 10 * law.width)).good < 0.1
+        assert sum(judge(law).modes.counts) == round(400 * found.good)
+
+    def test_points_by_the_spiral_are_good(self):
+        law = SwissRoll()
+        judge = Evaluator(law.draw(400, torch.Generator().manual_seed(1)), law=law)
+        found = judge(law)
+        assert found.good == found.numbers["good"] > 0.98
+        assert found.modes is None
+        assert "modes" not in found.numbers
+        assert (
+            0.5 < judge(SwissRoll(width=1.0)).good < 0.85
+        )  # |N(0, 1)| < 3/4 is true of 0.55, more where turns are near
+
+    def test_the_share_by_the_spiral_is_that_of_a_gaussian_across_it(self):
+        law = SwissRoll()
+        points = law.draw(20_000, torch.Generator().manual_seed(2))
+        assert law.good(points) == pytest.approx(0.9973, abs=0.002)
+        assert law.good(points, reach=1.0) == pytest.approx(0.6827, abs=0.02)
+
+    def test_other_laws_have_neither(self, judge):
+        found = judge(LAW)
+        assert found.modes is found.good is None
+        with pytest.raises(wdist.InputError, match="law is in 2 coordinates and real has 3; leave it out"):
+            Evaluator(LAW.draw(40, torch.Generator().manual_seed(1)), law=ring())
+
+
+@pytest.fixture(scope="module")
 def judged():
     bundle = wdist.datasets.mnist()
     x, labels = torch.as_tensor(bundle.points), bundle.labels
@@ -179,6 +268,7 @@ class TestBadInput:
             ({"labels": [0, 1]}, r"labels has shape \(2,\) for 40 real points; pass \(40,\)"),
             ({"labels": [0] * 40, "classifier": lambda x: x}, "labels and a classifier both tell classes"),
             ({"critic": 3}, r"critic is 3; pass wdist.Critic\(...\), or None"),
+            ({"calibrated": 3}, r"calibrated is 3; pass wdist.Calibrated\(method, card\), or None"),
             ({"most": 0}, "most is 0; pass an int of at least 1"),
             ({"k": 1.5}, "k is 1.5; pass an int of at least 1"),
             ({"clusters": True}, "clusters is True; pass an int of at least 1"),

@@ -43,9 +43,13 @@ def test_a_folder_is_trained_on_and_drawn_from(size):
     nets = "--generator dcgan --channels 4 --units 16 --latent 8 --batch 8 --n-critic 1"
     result = cli(f"gan train --data shapes --size {size} {nets} --steps 2 --out run")
     assert result.exit_code == 0, result.output
-    assert f"48 points of shape ({size}, {size}, 3)" in result.stderr
+    assert f"48 points of shape ({size}, {size}, 3); DCGANGenerator with " in result.stderr
+    assert (
+        "wdist: the critic beside it is MLP(widths=(16,), activation='relu'); --critic dcgan" in result.stderr
+    )
     again = cli("gan train --resume run")
     assert again.exit_code == 0, again.output
+    assert "the critic beside it" not in again.stderr
     assert cli("gan sample run --out s.png -n 4").exit_code == 0
     with Image.open("s.png") as sheet:
         assert sheet.mode == "RGB"

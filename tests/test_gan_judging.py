@@ -19,7 +19,7 @@ from wdist.cli.gan.writers import tensorboard_writer
 from wdist.errors import InputError
 from wdist.gan.folder import RunFolder, generator_in
 from wdist.gan.judging import evaluator_of
-from wdist.gan.recipes import described, rebuilt
+from wdist.gan.recipes import completed, described, rebuilt
 from wdist.gan.run import Pace, begin, resume
 
 POINTS = np.random.default_rng(3).normal(size=(100, 2)).astype(np.float32)
@@ -92,6 +92,67 @@ class TestInTheLoop:
         assert collapses[0] is None
         assert collapses[1].startswith("collapsed: pairs are 0.0")
         assert collapses[3].endswith("(since evaluation 0)")
+
+
+CARD = "clip-0.1-relu-100x100-d2"
+
+
+class TestByACard:
+    def test_every_evaluation_is_read_by_it_and_training_is_as_without(self):
+        read = gan.Trainer(tiny(evaluate=gan.Evaluate(every=2, card=CARD)))
+        plain = gan.Trainer(tiny())
+        reports = list(read.steps(2))
+        list(plain.steps(2))
+        numbers = reports[1].numbers
+        assert numbers["calibrated_low"] < numbers["calibrated"] < numbers["calibrated_high"]
+        assert abs(numbers["calibrated"] / numbers["debiased"] - 1) < 0.5
+        assert "calibrated" not in reports[0].numbers
+        assert same(read, plain)
+
+    def test_another_dimension_or_no_card_is_refused_before_a_step(self, tmp_path):
+        points = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+        with pytest.raises(InputError, match="the card is for d = 2 and the data have d = 3"):
+            begin(RunFolder(tmp_path / "r"), tiny(points, evaluate=gan.Evaluate(card=CARD)))
+        with pytest.raises(InputError, match="nowhere is no card that wdist saved"):
+            begin(RunFolder(tmp_path / "r"), tiny(evaluate=gan.Evaluate(card="nowhere")))
+        assert not (tmp_path / "r").exists()
+
+    def test_it_is_written_down_and_an_older_run_has_none(self):
+        how = gan.Evaluate(every=2, card=CARD)
+        about = described(how)
+        assert rebuilt(about) == how
+        del about["card"]
+        assert completed(about)["card"] is None
+
+
+class TestTooFew:
+    @pytest.mark.parametrize(
+        ("n", "how", "needed"),
+        [
+            (30, gan.Evaluate(), 8),
+            (90, gan.Evaluate(card=CARD), 20),
+            (90, gan.Evaluate(stop=gan.StoppingRule(by="critic")), 20),
+        ],
+    )
+    def test_they_are_refused_when_the_run_begins(self, n, how, needed, tmp_path):
+        text = (
+            rf"data: {n // 5} points are held out, .* needs {needed}; hold out a larger share \(held_out=0.5"
+        )
+        with pytest.raises(InputError, match=text):
+            begin(RunFolder(tmp_path / "r"), tiny(POINTS[:n], evaluate=how))
+        assert not (tmp_path / "r").exists()
+        gan.Trainer(tiny(POINTS[: n + 20], evaluate=how))
+
+    def test_a_run_that_asks_for_no_evaluation_is_told(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(POINTS[:30]))
+        (told,) = run.told
+        assert told.startswith(
+            "warning: data: 6 points are held out, and judging a generator by them needs 8;"
+        )
+        assert begin(RunFolder(tmp_path / "s"), tiny(POINTS[:40])).told == []
+
+    def test_a_judge_of_ones_own_is_not_asked(self):
+        gan.Trainer(tiny(POINTS[:30], evaluate=gan.Evaluate()), evaluator=scripted([]))
 
 
 class TestStopping:
@@ -200,6 +261,17 @@ class TestCommandLine:
         for word in ("debiased", "W1", "real to", "recall", "precision", "diversity", "in its", "missing"):
             assert word in shown, shown
         assert max(map(len, shown.splitlines())) <= 80
+
+    def test_a_card_without_evaluations_is_refused(self):
+        result = cli(f"gan train --data ring --card {CARD}")
+        assert result.exit_code == 2
+        assert "--card goes by evaluations; pass --evaluate-every 100, say" in result.stderr
+
+    def test_a_card_is_named_so_that_the_run_finds_it_from_anywhere(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("card").mkdir()
+        assert asked.evaluation(5, False, Path("card")).card == str(tmp_path / "card")
+        assert asked.evaluation(5, False, Path(CARD)).card == CARD
 
     def test_a_stop_without_evaluations_is_refused(self):
         result = cli("gan train --data ring --stop")

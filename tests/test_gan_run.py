@@ -20,7 +20,7 @@ from wdist import gan
 from wdist.cli import app
 from wdist.errors import InputError, NotConvergedError
 from wdist.gan import tensors
-from wdist.gan.folder import RunFolder, generator_in
+from wdist.gan.folder import RunFolder, found_in, generator_in
 from wdist.gan.run import Interrupted, Pace, begin, resume
 
 POINTS = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
@@ -305,6 +305,101 @@ class TestFiles:
         rng = torch.Generator().manual_seed(0)
         made = generator_in(tmp_path / "r").draw(3, rng)
         assert torch.equal(made, run.trainer.generator.draw(3, torch.Generator().manual_seed(0)))
+
+
+def drawn(generator, n=5):
+    return generator.draw(n, torch.Generator().manual_seed(0))
+
+
+class TestUnfinished:
+    """A run that was interrupted is drawn from as it stood at its newest sound checkpoint."""
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE)
+        run.made = {}
+        for report in run.train():
+            run.made[report.step] = drawn(run.trainer.generator)
+            if report.step == 7:
+                break
+        return run
+
+    def test_it_is_the_averaged_generator_of_the_newest_checkpoint(self, run):
+        found = found_in(run.folder.path)
+        assert found.step == 6
+        assert torch.equal(drawn(found.generator), run.made[6])
+        assert found.told == f"{run.folder.path} is not finished: averaged weights of step 6 of 12"
+
+    def test_without_an_average_it_is_the_generator(self, tmp_path):
+        run = begin(RunFolder(tmp_path / "p"), tiny(ema=0.0), 1, PACE)
+        next(run.train())
+        run.checkpoint()
+        found = found_in(tmp_path / "p")
+        assert torch.equal(drawn(found.generator), drawn(run.trainer.generator))
+        assert found.told.endswith("the weights of step 1 of 12")
+
+    def test_a_damaged_checkpoint_is_passed_over(self, run):
+        path = run.folder.path
+        (path / "checkpoints" / "step-000000006.safetensors").write_bytes(b"cut")
+        found = found_in(path)
+        assert found.step == 3
+        assert found.told.startswith("passed over: ")
+        assert torch.equal(drawn(found.generator), run.made[3])
+        (path / "checkpoints" / "step-000000003.safetensors").write_bytes(b"cut")
+        with pytest.raises(
+            InputError, match=r"no sound checkpoint \(.*go on with the run: wdist gan train --resume"
+        ):
+            found_in(path)
+
+    def test_a_finished_run_is_its_end(self, run):
+        list(resume(run.folder, tiny(), PACE).train())
+        found = found_in(run.folder.path)
+        assert (found.step, found.told) == (None, "")
+        assert torch.equal(drawn(found.generator), drawn(gan.load(run.folder.generator)))
+        assert not torch.equal(drawn(found.generator), run.made[6])
+
+    def test_what_an_earlier_version_wrote_has_to_be_finished(self, run):
+        state, _ = run.folder.checkpoints().latest()
+        del state["about"]
+        run.folder.checkpoints(1).save(9, state)
+        with pytest.raises(InputError, match="its checkpoint is of an earlier version"):
+            found_in(run.folder.path)
+        list(resume(run.folder, tiny(), PACE).train())  # which can still be gone on with
+
+    def test_before_the_first_checkpoint_there_is_nothing_to_draw(self, tmp_path):
+        begin(RunFolder(tmp_path / "n"), tiny(), 1, PACE)
+        with pytest.raises(
+            InputError, match="is not finished and has no sound checkpoint; go on with the run"
+        ):
+            found_in(tmp_path / "n")
+
+    def test_images_by_class_are_drawn_without_the_data(self, tmp_path):
+        images = np.random.default_rng(0).integers(0, 255, (40, 8, 8, 3)).astype(np.uint8)
+        pairs = [(image, k % 2) for k, image in enumerate(images)]
+
+        class Pairs(torch.utils.data.Dataset):
+            def __len__(self):
+                return len(pairs)
+
+            def __getitem__(self, k):
+                return pairs[k]
+
+        config = tiny(Pairs(), conditional=True, generator=gan.DCGANGenerator(4, 4))
+        run = begin(RunFolder(tmp_path / "c"), config, 1, PACE)
+        for report in run.train():
+            if report.step == 3:
+                break
+        made = run.trainer.generator.draw(4, torch.Generator().manual_seed(0), label=1)
+        found = generator_in(tmp_path / "c")
+        assert torch.equal(found.draw(4, torch.Generator().manual_seed(0), label=1), made)
+        assert (found.form, found.names) == (run.trainer.form, ("0", "1"))
+
+    def test_the_command_line_says_at_which_step(self, run, monkeypatch):
+        monkeypatch.chdir(run.folder.path.parent)
+        result = cli("gan sample r --out s.npy -n 5")
+        assert result.exit_code == 0, result.output
+        assert np.array_equal(np.load("s.npy"), run.made[6].numpy())
+        assert result.stderr == "wdist: r is not finished: averaged weights of step 6 of 12\n"
 
 
 def cli(line):

@@ -26,6 +26,8 @@ from wdist.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from wdist.methods.critic import Critic
+
 __all__ = ["Calibration", "Kappa", "mend"]
 
 FORMAT = 1
@@ -188,6 +190,16 @@ class Calibration:
     def settled(self) -> bool:
         """Whether twice the steps were tried and changed no family's kappa by more than two per cent."""
         return self.budget_effect is not None and abs(self.budget_effect) <= SETTLED
+
+    def critic(self) -> Critic:
+        """The critic that was calibrated, with every setting, for `Calibrated(card.critic(), card)`.
+
+        Raises:
+            InputError: if the card cannot say it all, as of a net of the user's own.
+        """
+        from wdist.calibration.settings import critic_of
+
+        return critic_of(self.fingerprint)
 
     @property
     def verdict(self) -> str:

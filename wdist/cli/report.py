@@ -165,14 +165,13 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
 def _judged(run: RunFolder, seed: int) -> Evaluation:
     """Judge the run's generator by points that its training never saw."""
     from wdist.gan.folder import generator_in
-    from wdist.gan.judging import evaluator_of
+    from wdist.gan.judging import judge_after
     from wdist.gan.recipes import rebuilt
-    from wdist.gan.sets import opened
 
     with progress(f"judging {run.path}"):
         try:
-            parts = opened(rebuilt(run.read_config()["config"]).data)
-            return evaluator_of(parts, seed=seed)(generator_in(run.path))
+            data = rebuilt(run.read_config()["config"]).data
+            return judge_after(data, seed=seed)(generator_in(run.path))
         except InputError as error:
             raise InputError(f"{error}; --no-judge makes the page without its coverage") from None
 

@@ -21,7 +21,17 @@ from rich.status import Status
 
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 
-__all__ = ["BAD_INPUT", "EXIT_CODES", "SIGNIFICANT", "UNCONVERGED", "bar", "guarded", "output", "progress"]
+__all__ = [
+    "BAD_INPUT",
+    "EXIT_CODES",
+    "SIGNIFICANT",
+    "UNCONVERGED",
+    "bar",
+    "guarded",
+    "output",
+    "progress",
+    "say",
+]
 
 UNCONVERGED, BAD_INPUT, SIGNIFICANT, BUG, INTERRUPTED = 1, 2, 3, 70, 130
 
@@ -45,19 +55,19 @@ def guarded() -> Iterator[None]:
         try:
             yield
         except InputError as error:
-            _say(str(error))
+            say(str(error))
             raise typer.Exit(BAD_INPUT) from None
         except NotConvergedError as error:
-            _say(str(error))
+            say(str(error))
             raise typer.Exit(UNCONVERGED) from None
         except KeyboardInterrupt as error:
-            _say(str(error) or "interrupted")
+            say(str(error) or "interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, BrokenPipeError):
             raise
         except Exception as error:
             traceback.print_exc()
-            _say(f"{type(error).__name__} is a fault in wdist, not in your input; please report it")
+            say(f"{type(error).__name__} is a fault in wdist, not in your input; please report it")
             raise typer.Exit(BUG) from None
 
 
@@ -81,7 +91,10 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell a person something on stderr, in one line; nothing if there is nothing to tell."""
+    if not text:
+        return
     typer.echo(f"wdist: {' '.join(text.split())}", err=True)
 
 
@@ -97,7 +110,7 @@ def _warner(usual: Any) -> Any:
         line: str | None = None,
     ) -> None:
         if issubclass(category, WdistWarning):
-            _say(f"warning: {message}")
+            say(f"warning: {message}")
         else:
             usual(message, category, filename, lineno, file, line)
 

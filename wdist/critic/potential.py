@@ -47,13 +47,16 @@ class Scaling:
         """Centre between the two means; scale to root mean square distance min(√d, 4) from there.
 
         Up to 16 coordinates that is unit variance. Beyond, W1 would grow like √d in standard units and with
-        it the slope that a gradient penalty yields to; bounded radius keeps that within a few per cent.
+        it the slope that a gradient penalty yields to; bounded radius keeps that within a few per cent. Both sides
+        count alike, whichever has more points.
         """
         x, y = x.double(), y.double()
         shift = (x.mean(0) + y.mean(0)) / 2
-        spread = torch.cat([x - shift, y - shift])  # (n + m, d)
-        top = float(spread.abs().max()) or 1.0  # keeps the squares of extreme units in range
-        radius = top * math.sqrt(float((spread / top).square().sum(dim=1).mean()))
+        sides = x - shift, y - shift  # (n, d), (m, d)
+        top = (
+            max(float(side.abs().max()) for side in sides) or 1.0
+        )  # keeps the squares of extreme units in range
+        radius = top * math.sqrt(sum(float((side / top).square().sum(dim=1).mean()) for side in sides) / 2)
         return Scaling(shift, radius / standard_radius(x.shape[1]) or 1.0)
 
 

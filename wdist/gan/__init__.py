@@ -15,8 +15,9 @@ from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.molecules import MoleculeScore
 from wdist.gan.nearest import Novelty, novelty
-from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, PaletteGenerator, ResidualGenerator
+from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, OptimizerRule, RMSprop
+from wdist.gan.palette import PaletteGenerator
 from wdist.gan.patient import Finding
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import Data, opened

@@ -19,7 +19,7 @@ from wdist.errors import InputError
 from wdist.gan.augment import Augmenter
 from wdist.gan.conditional import class_shares, joint, latent
 from wdist.gan.config import TrainConfig
-from wdist.gan.critics import ImageCritic
+from wdist.gan.critics import ImageCritic, PatchCritic
 from wdist.gan.data import Feed, Form, Rows, Scale, feed, mean_of, scale_of
 from wdist.gan.layers import batch_normed
 from wdist.gan.losses import Loss
@@ -28,6 +28,7 @@ from wdist.gan.precision import Coarse
 from wdist.gan.sets import Parts, opened
 from wdist.gan.stabilisers import whole_batches
 from wdist.ranks import Ranks
+from wdist.result import Bound
 from wdist.rng import Rng
 from wdist.sources import Source
 
@@ -104,7 +105,7 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     _check_form(config, net, form)
     centre = scale.standard(mean_of(parts.train).to(config.device, dtype)) if config.centred else None
     shown = _shown(config, parts.train, scale, form, centre, net, weights)
-    critic = config.constraint.prepare(_critic(config.critic, form, shown, weights).to(config.device))
+    critic = _held(config, _critic(config.critic, form, shown, weights).to(config.device))
     _check_parts(config, ranks, net, critic)
     rule = config.critic_optimizer
     ascent = config.constraint.optimizer(critic, None) if rule is None else rule.build(critic.parameters())
@@ -127,6 +128,20 @@ def _critic(recipe: Any, form: Form, shown: tuple[Tensor, Tensor], rng: torch.Ge
         return recipe.build(form, rng, shown[0].dtype)
     net: nn.Module = recipe.build(*shown, rng)
     return net
+
+
+def _held(config: TrainConfig, critic: nn.Module) -> nn.Module:
+    """The critic under its constraint; where a certified one cannot hold a critic of images, say which it can."""
+    try:
+        return config.constraint.prepare(critic)
+    except InputError as error:
+        images = isinstance(config.critic, ImageCritic) and not isinstance(config.critic, PatchCritic)
+        if not (images and config.constraint.bound is Bound.LOWER):
+            raise
+        raise InputError(
+            f"{type(config.critic).__name__} cannot be certified: {error}; of the critics of images gan.PatchCritic() "
+            "can, --critic patches on the command line"
+        ) from None
 
 
 def _shown(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wdist.gan.coverage import Coverage, Neighbours
 from wdist.gan.distance import Debiased
 from wdist.gan.features import FeatureScores
+from wdist.gan.modes import Modes
 from wdist.result import Estimate
 
 __all__ = ["Evaluation"]
@@ -29,6 +30,10 @@ class Evaluation:
             constraint is certified; None without one.
         collapse: The collapse by name, with its numbers; "" if none is seen.
         seconds: What the evaluation took.
+        calibrated: W1 by a critic fitted from scratch and read by its card, with an interval where the reading lies
+            within what was calibrated; its `message` says so where not. None without a card.
+        modes: Which modes are reached, where the real law is a mixture that knows them.
+        good: Share of the generated points within three widths of a mode, or of the spiral; None of other laws.
     """
 
     distance: Debiased
@@ -39,6 +44,9 @@ class Evaluation:
     critic: Estimate | None
     collapse: str
     seconds: float
+    calibrated: Estimate | None = None
+    modes: Modes | None = None
+    good: float | None = None
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -68,6 +76,14 @@ class Evaluation:
             found["critic"] = self.critic.value
             if self.critic.lower is not None:
                 found["critic_lower"] = self.critic.lower
+        if self.calibrated is not None:
+            found["calibrated"] = self.calibrated.value
+            if (interval := self.calibrated.interval) is not None:
+                found |= {"calibrated_low": interval.low, "calibrated_high": interval.high}
+        if self.modes is not None:
+            found |= {"modes": float(self.modes.covered), "imbalance": self.modes.imbalance}
+        if self.good is not None:
+            found["good"] = self.good
         return found
 
     def __str__(self) -> str:
@@ -82,4 +98,9 @@ class Evaluation:
             parts.append(f"Fréchet {self.features.frechet:.3g} (floor {self.features.frechet_floor:.3g})")
         if self.critic is not None and self.critic.lower is not None:
             parts.append(f"laws at least {self.critic.lower:.4g} apart")
+        if self.calibrated is not None:
+            interval = "" if self.calibrated.interval is None else f" {self.calibrated.interval}"
+            parts.append(f"W1 by its card {self.calibrated.value:.4g}{interval}")
+        if self.modes is not None:
+            parts.append(str(self.modes))
         return "; ".join(parts + [self.collapse] * bool(self.collapse))

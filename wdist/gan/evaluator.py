@@ -8,6 +8,7 @@ curve shows the training and not the draw, and puts the two side by side in an `
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,18 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wdist.calibration import Calibrated
 from wdist.costs import pair_distances
 from wdist.critic.cones import kmeans
-from wdist.errors import InputError
+from wdist.errors import InputError, WdistWarning
 from wdist.gan.coverage import Support, collapse, coverage, diversity
 from wdist.gan.distance import Halves
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.features import Classifier, Seen
+from wdist.gan.modes import Modes, count_modes
+from wdist.gan.toys import Mixture, SwissRoll
 from wdist.measures import as_samples
 from wdist.methods import Critic
 from wdist.options import check_whole
 from wdist.question import ask
-from wdist.rng import as_rng
+from wdist.result import Estimate
+from wdist.rng import Rng, as_rng
 from wdist.sources import Source, as_source
 
 __all__ = ["Evaluator"]
@@ -45,10 +50,13 @@ class Evaluator:
         most: Points a side of each exact W1 at the most; half the real points serve at the most.
         clusters: How many to find among the real points where neither labels nor a classifier tell classes.
         k: Which neighbour reaches as far as a ball of precision and recall.
-        seed: Of the latents, of the halving, and of the critic.
+        seed: Of the latents, of the halving, and of the critics.
+        calibrated: A critic with its card, `wdist.Calibrated(card.critic(), card)`: fitted from scratch at each call
+            too, and read by the card.
+        law: The real law, where it is one of the toys in the plane: modes are counted, and points near them.
 
     Raises:
-        InputError: if there are too few real points, or labels that do not fit them.
+        InputError: if there are too few real points, labels that do not fit them, or a card of other dimensions.
 
     Example:
         >>> from wdist.truth.laws import standard_gaussian
@@ -67,6 +75,8 @@ class Evaluator:
     clusters: int = 10
     k: int = 3
     seed: int = 0
+    calibrated: Calibrated | None = None
+    law: Mixture | SwissRoll | None = None
 
     def __post_init__(self) -> None:
         for name in ("most", "clusters", "k"):
@@ -78,7 +88,7 @@ class Evaluator:
             )
         if len(self.real) < 2 * (self.k + 1):
             raise InputError(
-                f"real has {len(self.real)} points; halves with k={self.k} need {2 * (self.k + 1)}"
+                f"real has {len(self.real)} points; halves with k={self.k} need {2 * (self.k + 1)}: give more"
             )
         if self.labels is not None and self.classifier is not None:
             raise InputError("labels and a classifier both tell classes; pass one of them")
@@ -88,6 +98,18 @@ class Evaluator:
             )
         if self.critic is not None and not isinstance(self.critic, Critic):
             raise InputError(f"critic is {self.critic!r}; pass wdist.Critic(...), or None")
+        if self.calibrated is not None and not isinstance(self.calibrated, Calibrated):
+            raise InputError(
+                f"calibrated is {self.calibrated!r}; pass wdist.Calibrated(method, card), or None"
+            )
+        question = ask(self.real, self.real, rng=as_rng(0))
+        for name, method in (("critic", self.critic), ("calibrated", self.calibrated)):
+            if method is not None and (reason := method.refusal(question)):
+                raise InputError(f"{name}, by {len(self.real)} real points: {reason}")
+        if self.law is not None and self.law.dim != self.real.dim:
+            raise InputError(
+                f"law is in {self.law.dim} coordinates and real has {self.real.dim}; leave it out"
+            )
 
     def __call__(self, generator: Source) -> Evaluation:
         """Draw from the generator and judge it.
@@ -111,13 +133,27 @@ class Evaluator:
         neighbours = Support.of(drawn.first, self.k).against(self._support)
         variety = diversity(drawn.first, drawn.second, real.first, real.second)
         features = None if seen is None or self._seen is None else seen.against(*self._seen)
-        critic = None
-        if self.critic is not None:
-            critic = self.critic.estimate(ask(generator, self.real, rng=rng.spawn()), rng.spawn())
+        critic, calibrated = (self._read(method, generator, rng) for method in (self.critic, self.calibrated))
+        modes, good = self._about_the_law(torch.cat([drawn.first, drawn.second]))
         return Evaluation(
             distance, filled, neighbours, variety, features, critic, collapse(filled, neighbours, variety),
-            time.perf_counter() - began,
+            time.perf_counter() - began, calibrated, modes, good,
         )  # fmt: skip
+
+    def _read(self, method: Critic | Calibrated | None, generator: Source, rng: Rng) -> Estimate | None:
+        """Fit a critic from scratch; what a card doubts is in the answer's message and no warning at every look."""
+        if method is None:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", WdistWarning)
+            return method.estimate(ask(generator, self.real, rng=rng.spawn()), rng.spawn())
+
+    def _about_the_law(self, points: Tensor) -> tuple[Modes | None, float | None]:
+        """The modes reached by points (n, 2), and the share of them near one, or near the spiral."""
+        if isinstance(self.law, Mixture):
+            modes = count_modes(points, self.law.centres, self.law.width)
+            return modes, modes.good
+        return None, None if self.law is None else self.law.good(points)
 
     @cached_property
     def _halves(self) -> Halves:

@@ -22,9 +22,11 @@ from wdist.errors import InputError
 from wdist.gan.generator import Generator, load
 from wdist.gan.state import Checkpoints
 
-__all__ = ["RunFolder", "environment", "generator_in"]
+__all__ = ["Found", "RunFolder", "environment", "found_in", "generator_in"]
 
 Json = dict[str, Any]
+READ = 10
+"""Lines of the log that the critic's last reading is a mean of."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,12 @@ class RunFolder:
                     rows.append(json.loads(line))
         return rows
 
+    def reading(self, step: int | None = None) -> float | None:
+        """What the critic read at the end of the log, or up to a step: mean of ten lines; None if nothing is logged."""
+        rows = [row for row in self.rows() if "critic" in row and (step is None or row["step"] <= step)]
+        last = [row["critic"] for row in rows[-READ:]]
+        return sum(last) / len(last) if last else None
+
     def rewind(self, step: int) -> None:
         """Take from the log what came after a step, as it will come again."""
         kept = [row for row in self.rows() if row.get("step", 0) <= step]
@@ -164,14 +172,47 @@ def environment() -> Json:
     }  # fmt: skip
 
 
-def generator_in(path: Path) -> Generator:
-    """The generator of a run's folder, or of a file.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A run's generator, and where it comes from.
+
+    Attributes:
+        generator: Of the end of the run, or of its newest sound checkpoint; the average of the weights if there is one.
+        step: Of that checkpoint; None for a run that is finished, and for a file.
+        told: What a person should know: that the run is not finished, and checkpoints passed over; "" if nothing.
+    """
+
+    generator: Generator
+    step: int | None = None
+    told: str = ""
+
+
+def found_in(path: Path) -> Found:
+    """Look for the generator of a run's folder, finished or not, or of a file.
 
     Raises:
         InputError: if there is none yet.
     """
-    file = RunFolder(path).generator if path.is_dir() else path
-    if not file.exists():
-        hint = f"; finish the run: wdist gan train --resume {path}" if RunFolder(path).config.exists() else ""
-        raise InputError(f"{file}: there is no such generator{hint}")
-    return load(file)
+    folder = RunFolder(path)
+    file = folder.generator if path.is_dir() else path
+    if file.exists():
+        return Found(load(file))
+    if not folder.config.exists():
+        raise InputError(f"{file}: there is no such generator")
+    state, faults = folder.checkpoints().latest()
+    hint = f"go on with the run: wdist gan train --resume {path}"
+    if state is None:
+        damaged = "".join(f" ({fault})" for fault in faults)
+        raise InputError(f"{path} is not finished and has no sound checkpoint{damaged}; {hint}")
+    if "about" not in state:
+        raise InputError(f"{path} is not finished, and its checkpoint is of an earlier version; {hint}")
+    config, step = folder.read_config()["config"], int(state["step"])
+    which = "averaged weights" if config.get("ema") else "the weights"
+    told = [f"passed over: {fault}" for fault in faults]
+    told.append(f"{path} is not finished: {which} of step {step} of {config['steps']}")
+    return Found(Generator.of(state["about"], state["averaged"]), step, "; ".join(told))
+
+
+def generator_in(path: Path) -> Generator:
+    """The generator that `found_in` finds."""
+    return found_in(path).generator

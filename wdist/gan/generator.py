@@ -85,16 +85,31 @@ class Generator:
 
     def save(self, path: str | Path) -> None:
         """Write network, form and units to one file (safetensors), from which `load` gives the same law, to the bit."""
+        write_tree(Path(path), {**self.about(), "net": dict(self.net.state_dict())})
+
+    def about(self) -> dict[str, Any]:
+        """All but the weights, as a tree of tensors and plain values."""
         about = {
             "recipe": described(self.recipe), "form": described(self.form), "names": list(self.names),
             "shares": list(self.shares),
         }  # fmt: skip
         dtype = str(next(self.net.parameters()).dtype).removeprefix("torch.")
-        tree = {
-            "kind": "generator", "about": json.dumps(about), "dtype": dtype, "net": dict(self.net.state_dict()),
-            "shift": self.scale.shift, "scale": self.scale.scale,
+        return {
+            "kind": "generator", "about": json.dumps(about), "dtype": dtype, "shift": self.scale.shift,
+            "scale": self.scale.scale,
         }  # fmt: skip
-        write_tree(Path(path), tree)
+
+    @staticmethod
+    def of(tree: dict[str, Any], weights: dict[str, Tensor]) -> Generator:
+        """Build the one that `about` describes, with these weights."""
+        about = json.loads(tree["about"])
+        recipe, form = rebuilt(about["recipe"]), rebuilt(about["form"])
+        net = recipe.build(form, torch.Generator().manual_seed(0), getattr(torch, tree["dtype"]))
+        net.load_state_dict(weights)
+        shares = tuple(about.get("shares", ()))  # older files have none
+        return Generator(
+            net, recipe, form, Scale(tree["shift"], tree["scale"]), tuple(about["names"]), shares
+        )
 
     def _classes(self, n: int, rng: torch.Generator, label: Label) -> Tensor | None:
         k = self.form.classes
@@ -124,12 +139,4 @@ def load(path: str | Path) -> Generator:
         raise InputError(
             f"{path} holds no generator; those are written by Generator.save and `wdist gan train`"
         )
-    about = json.loads(tree["about"])
-    recipe, form = rebuilt(about["recipe"]), rebuilt(about["form"])
-    net = recipe.build(form, torch.Generator().manual_seed(0), getattr(torch, tree["dtype"]))
-    net.load_state_dict(tree["net"])
-    scale, shares = (
-        Scale(tree["shift"], tree["scale"]),
-        tuple(about.get("shares", ())),
-    )  # older files have none
-    return Generator(net, recipe, form, scale, tuple(about["names"]), shares)
+    return Generator.of(tree, tree["net"])

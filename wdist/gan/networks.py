@@ -23,12 +23,15 @@ from wdist.gan.virtual import VirtualNorm, referenced
 from wdist.options import check_whole, check_widths
 
 __all__ = [
-    "GENERATORS",
+    "FLAT_NORMS",
+    "NORMS",
+    "AsPoint",
     "DCGANGenerator",
     "GeneratorNet",
     "MLPGenerator",
-    "PaletteGenerator",
     "ResidualGenerator",
+    "channels",
+    "check_sizes",
     "ladder",
 ]
 
@@ -36,8 +39,8 @@ NORMS: dict[str, Any] = {"batch": nn.BatchNorm2d, "virtual": VirtualNorm, "none"
 FLAT_NORMS: dict[str, Any] = {**NORMS, "batch": nn.BatchNorm1d}
 LEAST, MOST = 8, 128
 """Sides in pixels that convolutional nets are made for."""
-CRISP, VIVID = 12.0, 3.0
-"""Factors on the weights of a palette's profiles and of its colours at the start, when edges and colours are strong."""
+MOST_CODES = 4096
+"""In 2000 steps of 128 latents each of so many is drawn some sixty times; of more, most would stay as they began."""
 
 
 class GeneratorNet(ABC):
@@ -68,7 +71,7 @@ class MLPGenerator(GeneratorNet):
         activation: One of `ACTIVATIONS`.
         norm: "none", "batch", or "virtual" (`VirtualNorm`), before each activation.
         codes: Into how many classes, equally likely, the first coordinate of the latent is cut (`Coded`), so that the
-            law made need not be connected; 0 for none.
+            law made need not be connected: 2 to `MOST_CODES`, or 0 for none.
     """
 
     widths: tuple[int, ...] = (100, 100)
@@ -80,6 +83,13 @@ class MLPGenerator(GeneratorNet):
     def __post_init__(self) -> None:
         check_whole("latent", self.latent)
         check_whole("codes", self.codes, 0)
+        if self.codes == 1:
+            raise InputError("codes is 1, and one code cuts nothing; pass 0 for none, or at least 2")
+        if self.codes > MOST_CODES:
+            raise InputError(
+                f"codes is {self.codes}, of which a run would reach few; pass at most {MOST_CODES}: some times as many "
+                "as the law has pieces will do"
+            )
         if self.codes and self.latent < 2:
             raise InputError(
                 "codes take the first coordinate of the latent, and latent is 1; pass at least 2, so that points of "
@@ -123,7 +133,7 @@ class DCGANGenerator(GeneratorNet):
     norm: str = "batch"
 
     def __post_init__(self) -> None:
-        _check_sizes(self.width, self.latent, self.norm)
+        check_sizes(self.width, self.latent, self.norm)
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels; sides that no halving reaches are cropped."""
@@ -135,8 +145,8 @@ class DCGANGenerator(GeneratorNet):
         ]  # fmt: skip
         for narrow, wide in zip(widths[1:], widths, strict=False):
             layers += [transposed(wide, narrow, rng, dtype), NORMS[self.norm](narrow), nn.ReLU()]
-        layers += [transposed(widths[-1], _channels(form), rng, dtype)]
-        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        layers += [transposed(widths[-1], channels(form), rng, dtype)]
+        net = nn.Sequential(*layers, AsPoint(form)).to(dtype)
         return referenced(net, self.latent, form.classes, rng, dtype)
 
 
@@ -155,7 +165,7 @@ class ResidualGenerator(GeneratorNet):
     norm: str = "batch"
 
     def __post_init__(self) -> None:
-        _check_sizes(self.width, self.latent, self.norm)
+        check_sizes(self.width, self.latent, self.norm)
 
     def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
         """Build it for an image of 8 to 128 pixels a side, any channels."""
@@ -172,92 +182,12 @@ class ResidualGenerator(GeneratorNet):
             )  # fmt: skip
             skip = nn.Sequential(nn.Upsample(scale_factor=2), convolution(w, w, 1, rng, dtype))
             layers.append(Residual(body, skip))
-        layers += [norm(w), nn.ReLU(), convolution(w, _channels(form), 3, rng, dtype)]
-        net = nn.Sequential(*layers, _AsPoint(form)).to(dtype)
+        layers += [norm(w), nn.ReLU(), convolution(w, channels(form), 3, rng, dtype)]
+        net = nn.Sequential(*layers, AsPoint(form)).to(dtype)
         return referenced(net, self.latent, form.classes, rng, dtype)
 
 
-@dataclass(frozen=True)
-class PaletteGenerator(GeneratorNet):
-    """Few colours an image, and which of them each pixel has: for flags, icons and sprites.
-
-    Pixel (i, j) is the mean of the colours by the weights softmax_k(r_k(i) + c_k(j) + u_k(i, j)). Profiles r over the
-    rows and c over the columns, straight between knots two pixels apart, make bands, crosses and corners that reach
-    from side to side; a small DCGAN makes u, and so what is in their middle. All come of one fully connected trunk.
-
-    Attributes:
-        width: Channels before the last layer of convolutions; they double with each halving of the side.
-        latent: Coordinates of the latent.
-        norm: "batch", "virtual" (`VirtualNorm`), or "none".
-        colours: In one image.
-        units: Of both layers of the trunk.
-    """
-
-    width: int = 16
-    latent: int = 64
-    norm: str = "batch"
-    colours: int = 6
-    units: int = 256
-
-    def __post_init__(self) -> None:
-        _check_sizes(self.width, self.latent, self.norm)
-        check_whole("colours", self.colours, 2)
-        check_whole("units", self.units)
-
-    def build(self, form: Form, rng: torch.Generator, dtype: torch.dtype) -> nn.Module:
-        """Build it for an image of 8 to 128 pixels a side, any channels."""
-        start, doublings = ladder(form)
-        widths = [self.width * 2**k for k in reversed(range(doublings))]
-        norm, k, side = NORMS[self.norm], self.colours, start * 2**doublings
-        trunk: list[nn.Module] = []
-        for fan_in in (self.latent + form.classes, self.units):
-            trunk += [linear(fan_in, self.units, rng, dtype), FLAT_NORMS[self.norm](self.units), nn.ReLU()]
-        layers: list[nn.Module] = [
-            linear(self.units, widths[0] * start**2, rng, dtype),
-            nn.Unflatten(1, (widths[0], start, start)), norm(widths[0]), nn.ReLU(),
-        ]  # fmt: skip
-        for wide, narrow in pairwise(widths):
-            layers += [transposed(wide, narrow, rng, dtype), norm(narrow), nn.ReLU()]
-        layers += [nn.Upsample(scale_factor=2), convolution(widths[-1], k, 3, rng, dtype)]
-        profiles = linear(self.units, 2 * k * (side // 2), rng, dtype)
-        colours = linear(self.units, k * _channels(form), rng, dtype)
-        with torch.no_grad():
-            profiles.weight.mul_(CRISP)
-            colours.weight.mul_(VIVID)
-        painted = _Painted(nn.Sequential(*layers), profiles, colours, k, form.bounded)
-        net = nn.Sequential(*trunk, painted, _AsPoint(form, bound=False)).to(dtype)
-        return referenced(net, self.latent, form.classes, rng, dtype)
-
-
-GENERATORS: dict[str, type[GeneratorNet]] = {
-    "mlp": MLPGenerator, "dcgan": DCGANGenerator, "residual": ResidualGenerator, "palette": PaletteGenerator,
-}  # fmt: skip
-"""Generator recipes by name."""
-
-
-class _Painted(nn.Module):
-    """(n, units) -> (n, C, S, S): colours by the softmax of profiles over rows and columns and of convolutions."""
-
-    def __init__(
-        self, layout: nn.Module, profiles: nn.Module, colours: nn.Module, k: int, bounded: bool
-    ) -> None:
-        super().__init__()
-        self.layout, self.profiles, self.colours, self.k, self.bounded = layout, profiles, colours, k, bounded
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Profiles through their knots, weights, and the mean."""
-        layout = self.layout(h)  # (n, K, S, S)
-        n, k, side = layout.shape[:3]
-        knots = self.profiles(h).reshape(n, 2 * k, -1)
-        profiles = nn.functional.interpolate(knots, size=side, mode="linear")
-        rows, columns = profiles[:, :k], profiles[:, k:]  # (n, K, S) each
-        weights = torch.softmax(layout + rows[..., None] + columns[:, :, None], dim=1)
-        colours = self.colours(h).reshape(n, -1, k)
-        colours = torch.tanh(colours) if self.bounded else colours
-        return torch.bmm(colours, weights.flatten(2)).reshape(n, -1, side, side)
-
-
-class _AsPoint(nn.Module):
+class AsPoint(nn.Module):
     """(n, C, h, w) -> (n, d): the middle of the image, its coordinates in the order in which the data have theirs."""
 
     def __init__(self, form: Form, bound: bool = True) -> None:
@@ -273,7 +203,8 @@ class _AsPoint(nn.Module):
         return image.permute(0, 2, 3, 1).flatten(1)  # (n, H·W·C), as images lie
 
 
-def _channels(form: Form) -> int:
+def channels(form: Form) -> int:
+    """Of an image; 1 where it is grey."""
     return form.shape[2] if len(form.shape) == 3 else 1
 
 
@@ -291,7 +222,8 @@ def ladder(form: Form) -> tuple[int, int]:
     return math.ceil(side / 2**doublings), doublings
 
 
-def _check_sizes(width: int, latent: int, norm: str) -> None:
+def check_sizes(width: int, latent: int, norm: str) -> None:
+    """Refuse what no convolutional net has."""
     check_whole("width", width)
     check_whole("latent", latent)
     if norm not in NORMS:

@@ -23,12 +23,18 @@ from wdist.gan.judging import Evaluate
 from wdist.gan.losses import Free, Minimax, NonSaturating, Wasserstein
 from wdist.gan.matching import FeatureMatching
 from wdist.gan.minibatch import MinibatchDiscrimination
-from wdist.gan.networks import GENERATORS
+from wdist.gan.networks import DCGANGenerator, GeneratorNet, MLPGenerator, ResidualGenerator
 from wdist.gan.optimizers import Adam, RMSprop
+from wdist.gan.palette import PaletteGenerator
 from wdist.gan.sets import Data, opened
 from wdist.gan.stopping import StoppingRule
 
-__all__ = ["completed", "described", "rebuilt"]
+__all__ = ["GENERATORS", "completed", "described", "differing", "rebuilt"]
+
+GENERATORS: dict[str, type[GeneratorNet]] = {
+    "mlp": MLPGenerator, "dcgan": DCGANGenerator, "residual": ResidualGenerator, "palette": PaletteGenerator,
+}  # fmt: skip
+"""Generator recipes by name."""
 
 RECIPES: tuple[Any, ...] = (
     *(Adam, Clip, Cones, ConvNet, Data, Evaluate, Form, Free, GradientPenalty, MLP, Minimax, NonSaturating),
@@ -102,6 +108,24 @@ def completed(about: Any) -> Any:
     fields = dataclasses.fields(known) if known else ()
     new = {f.name: described(f.default) for f in fields if f.init and f.default is not dataclasses.MISSING}
     return {"kind": about["kind"], **new, **{name: completed(value) for name, value in about.items()}}
+
+
+def differing(was: Any, now: Any, name: str = "") -> list[str]:
+    """What differs between two configs, field by field.
+
+    Example:
+        >>> differing({"kind": "Clip", "c": 0.1}, {"kind": "Clip", "c": 0.01})
+        ['c was 0.1 and is 0.01']
+    """
+    if isinstance(was, dict) and isinstance(now, dict) and was.get("kind") == now.get("kind"):
+        return [
+            text
+            for key in {**was, **now}
+            for text in differing(was.get(key), now.get(key), f"{name}.{key}".strip("."))
+        ]
+    if isinstance(was, dict) and isinstance(now, dict):
+        was, now = (f"{about.get('kind')}" for about in (was, now))
+    return [] if was == now else [f"{name} was {was} and is {now}"]
 
 
 def _known() -> dict[str, Any]:

@@ -21,7 +21,8 @@ from wdist.gan import pictures
 from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
-from wdist.gan.recipes import completed, described, rebuilt
+from wdist.gan.judging import too_few
+from wdist.gan.recipes import completed, described, differing, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
@@ -29,7 +30,6 @@ from wdist.ranks import ALONE, Ranks
 from wdist.sources import Source
 
 __all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
-
 
 SMOOTH = 0.95
 """Weight of the past in the reading that is shown."""
@@ -123,9 +123,10 @@ class Run:
             yield report
 
     def checkpoint(self) -> None:
-        """Save where the run stands; a disk that is full costs the checkpoint, not the run."""
+        """Save where the run stands, and what its generator is; a full disk costs the checkpoint, not the run."""
+        state = {**self.trainer.state(), "about": self.trainer.generator.about()}
         try:
-            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, self.trainer.state())
+            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, state)
         except InputError as error:
             self._say(f"no checkpoint at step {self.trainer.step}: {error}")
 
@@ -212,7 +213,8 @@ def begin(
 
     trainer = Trainer(config, seed, hooks, ranks, evaluator)
     ranks.told(prepare)
-    return Run(path, trainer, pace or Pace())
+    fault = too_few(trainer.parts)
+    return Run(path, trainer, pace or Pace(), [f"warning: {fault}"] if fault else [])
 
 
 def resume(
@@ -253,24 +255,6 @@ def resume(
 
     ranks.told(rewind)
     return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
-
-
-def differing(was: Any, now: Any, name: str = "") -> list[str]:
-    """What differs between two configs, field by field.
-
-    Example:
-        >>> differing({"kind": "Clip", "c": 0.1}, {"kind": "Clip", "c": 0.01})
-        ['c was 0.1 and is 0.01']
-    """
-    if isinstance(was, dict) and isinstance(now, dict) and was.get("kind") == now.get("kind"):
-        return [
-            text
-            for key in {**was, **now}
-            for text in differing(was.get(key), now.get(key), f"{name}.{key}".strip("."))
-        ]
-    if isinstance(was, dict) and isinstance(now, dict):
-        was, now = (f"{about.get('kind')}" for about in (was, now))
-    return [] if was == now else [f"{name} was {was} and is {now}"]
 
 
 def _due(step: int, every: int) -> bool:

@@ -15,6 +15,9 @@ from torch import Tensor
 
 __all__ = ["TOYS", "Mixture", "SwissRoll", "grid", "ring"]
 
+LOOKS = 4000
+"""Points of the spiral that the nearest is looked for among: a hundredth of its width apart, or two."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
@@ -51,7 +54,22 @@ class SwissRoll:
         """Draw `n` points, shape (n, 2), float32."""
         t = 1.5 * math.pi * (1 + 2 * torch.rand(n, generator=rng, device=rng.device))
         noise = torch.randn(n, 2, generator=rng, device=rng.device)
-        return (torch.stack([t * t.cos(), t * t.sin()], dim=1) + self.width * noise) / 7.5
+        return (self._spiral(t) + self.width * noise) / 7.5
+
+    def good(self, points: Tensor, reach: float = 3.0) -> float:
+        """Share of the points (n, 2) within `reach` widths of the spiral, of its own about 0.997.
+
+        Example:
+            >>> SwissRoll().good(torch.tensor([[0.0, -0.6283], [0.0, 0.0]]))
+            0.5
+        """
+        turns = torch.linspace(1.5 * math.pi, 4.5 * math.pi, LOOKS, dtype=torch.float64)
+        away = torch.cdist(points.double().cpu(), self._spiral(turns) / 7.5).amin(dim=1)  # (n,)
+        return float((away <= reach * self.width / 7.5).double().mean())
+
+    @staticmethod
+    def _spiral(t: Tensor) -> Tensor:
+        return torch.stack([t * t.cos(), t * t.sin()], dim=1)
 
 
 def ring(k: int = 8, radius: float = 2.0, width: float = 0.02) -> Mixture:

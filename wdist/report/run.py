@@ -32,7 +32,9 @@ JUDGED = {
     "floor": "W1, real against real", "precision": "precision", "recall": "recall",
     "diversity": "diversity, of the real", "spacing": "spacing, of the real",
     "stays": "mass that an optimal plan leaves in its class", "missing": "classes missing",
-    "frechet": "Fréchet distance, own features", "inception": "inception score, own classifier",
+    "modes": "modes reached", "good": "share within three widths of a mode or the spiral",
+    "imbalance": "imbalance of the modes", "frechet": "Fréchet distance, own features",
+    "inception": "inception score, own classifier",
 }  # fmt: skip
 """Figures of an evaluation that the page shows, and what it calls them."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from wdist.critic.nets import MLP
@@ -17,12 +18,13 @@ from wdist.gan.critics import CRITICS
 from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate
 from wdist.gan.minibatch import MinibatchDiscrimination
-from wdist.gan.networks import GENERATORS
+from wdist.gan.recipes import GENERATORS
 from wdist.gan.sets import Data
 from wdist.gan.stabilisers import stabilised
 from wdist.gan.stopping import StoppingRule
+from wdist.result import Bound
 
-__all__ = ["augmentations", "begun_config", "changed", "evaluation", "numbers"]
+__all__ = ["augmentations", "begun_config", "beside", "changed", "evaluation", "named", "numbers"]
 
 
 SIZES = {"units": "widths", "channels": "width", "latent": "latent"}
@@ -62,6 +64,16 @@ def changed(
                 )
             fields[name] = _rated(rule, lr)
     return stabilised(dataclasses.replace(config, **fields), *stabilisers)
+
+
+def beside(config: TrainConfig, nets: dict[str, Any]) -> str:
+    """Say which critic stands beside a convolutional generator where none was asked for; "" elsewhere."""
+    name = nets["generator"]
+    if nets["critic"] is not None or name in (None, "mlp"):
+        return ""
+    alike = name if name in CRITICS else "dcgan"
+    other = "patches" if config.constraint.bound is Bound.LOWER else alike
+    return f"the critic beside it is {config.critic!r}; --critic {other} takes a convolutional one"
 
 
 def _rated(rule: Any, lr: float) -> Any:
@@ -119,14 +131,21 @@ def augmentations(names: Sequence[str] | None) -> tuple[Augmentation, ...] | Non
     return tuple(AUGMENTATIONS[name] for name in names) if names else None
 
 
-def evaluation(every: int | None, stop: bool) -> Evaluate | None:
-    """How often to judge and whether that may end the run; None where nothing was said.
+def evaluation(every: int | None, stop: bool, card: Path | None = None) -> Evaluate | None:
+    """How often to judge, whether that may end the run, and by which card; None where nothing was said.
 
     Raises:
-        InputError: if there is nothing to stop by.
+        InputError: if there is nothing to stop by, or to read.
     """
     if every is None:
-        if stop:
-            raise InputError("--stop goes by evaluations; pass --evaluate-every 100, say")
+        if stop or card is not None:
+            raise InputError(
+                f"{'--stop' if stop else '--card'} goes by evaluations; pass --evaluate-every 100, say"
+            )
         return None
-    return Evaluate(every, StoppingRule() if stop else None)
+    return Evaluate(every, StoppingRule() if stop else None, card=None if card is None else named(card))
+
+
+def named(card: Path) -> str:
+    """A card's path, which holds wherever the run is gone on with; or the name of one that ships."""
+    return str(card.resolve()) if card.exists() else str(card)

@@ -20,7 +20,7 @@ def doctor(
     conditional: Annotated[bool, typer.Option("--conditional", help="By class, as for train.")] = False,
     published: Annotated[bool, typer.Option(help="Rates and rules as the paper has them.")] = False,
     generator: Annotated[str | None, typer.Option(help="mlp, dcgan, residual.")] = None,
-    critic: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, patches.")] = None,
+    critic: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, patches; as for train.")] = None,
     units: Annotated[str | None, typer.Option(help="Hidden layers of an mlp: 100,100.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width of convolutional nets.")] = None,
     latent: Annotated[int | None, typer.Option(help="Coordinates of the latent.")] = None,

@@ -22,26 +22,27 @@ __all__ = ["describe", "show"]
 
 FIGURES = {
     "debiased": "debiased W1", "w1": "raw W1", "floor": " floor", "recall": "recall", "diversity": "diversity",
-    "stays": "in class", "missing": "missing",
+    "stays": "in class", "missing": "missing", "calibrated": "by card",
 }  # fmt: skip
-"""What a row of the evaluations shows, and what it calls it."""
+"""What a row of the evaluations shows where it is taken, and what it calls it."""
 
 
 class Evaluations:
     """The evaluations of a run as a table that grows above the bar: best so far with a star, a collapse by its name."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.begun = console, False
+        self.console = console
+        self.titles: dict[str, str] = {}
 
     def add(self, report: StepReport) -> None:
         """Add a row, if the report has an evaluation."""
         if report.evaluation is None or report.verdict is None:
             return
-        if not self.begun:
-            self.console.print("  ".join(["    step", *FIGURES.values()]), style="bold")
-            self.begun = True
         found = report.evaluation.numbers
-        cells = [f"{found[key]:>{len(title)}.4g}" for key, title in FIGURES.items()]
+        if not self.titles:
+            self.titles = {key: title for key, title in FIGURES.items() if key in found}
+            self.console.print("  ".join(["    step", *self.titles.values()]), style="bold", soft_wrap=True)
+        cells = [f"{found[key]:>{len(title)}.4g}" for key, title in self.titles.items()]
         marks = " *" * report.verdict.newest + f" {report.verdict.collapse}" * bool(report.verdict.collapse)
         self.console.print("  ".join([f"{report.step:>8}", *cells]) + marks, soft_wrap=True)
 
@@ -101,7 +102,8 @@ def _summary(trainer: Trainer) -> str:
     train: Any = trainer.parts.train
     many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
     return (
-        f"{many} of shape {trainer.form.shape}; generator {sizes[0]:,} and critic {sizes[1]:,} weights; "
+        f"{many} of shape {trainer.form.shape}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
+        f"{type(config.critic).__name__} with {sizes[1]:,}; "
         f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress
+from wdist.cli.terminal import guarded, output, progress, say
 from wdist.cli.writing import check_folder
 from wdist.errors import InputError
 
@@ -17,7 +17,7 @@ __all__ = ["nearest"]
 
 
 def nearest(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, finished or not.")],
     out: Annotated[
         Path | None, typer.Option(help="A .png: images beside the nearest ones, the curve, the distances.")
     ] = None,
@@ -32,12 +32,14 @@ def nearest(
             if out.suffix != ".png":
                 raise InputError(f"--out {out}: name a .png")
         with progress("importing"):
-            from wdist.gan.folder import RunFolder, generator_in
+            from wdist.gan.folder import RunFolder, found_in
             from wdist.gan.nearest import novelty
             from wdist.gan.pictures import portrait
             from wdist.gan.recipes import rebuilt
         folder = RunFolder(run)
-        config, generator = rebuilt(folder.read_config()["config"]), generator_in(run)
+        config, where = rebuilt(folder.read_config()["config"]), found_in(run)
+        generator = where.generator
+        say(where.told)
         with progress("looking for the nearest"):
             found = novelty(generator, config.data, n, seed)
             if out is not None:

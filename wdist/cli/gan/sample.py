@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import SeedNumber
-from wdist.cli.terminal import guarded, output, progress
+from wdist.cli.terminal import guarded, output, progress, say
 from wdist.cli.writing import check_folder
 from wdist.errors import InputError
 
@@ -26,7 +26,7 @@ def sample(
     label: Annotated[str | None, typer.Option(help="Of which class, if it was trained by class.")] = None,
     seed: SeedNumber = 0,
 ) -> None:
-    """Draw from a trained generator."""
+    """Draw from a trained generator; of a run that is not finished, from its newest sound checkpoint."""
     with guarded():
         check_folder("--out", out)
         if out.suffix not in (".png", ".npy"):
@@ -35,9 +35,11 @@ def sample(
             import numpy as np
             import torch
 
-            from wdist.gan.folder import generator_in
+            from wdist.gan.folder import found_in
             from wdist.gan.pictures import sheet
-        found = generator_in(generator)
+        where = found_in(generator)
+        found = where.generator
+        say(where.told)
         if out.suffix == ".npy":
             np.save(out, found.draw(n, torch.Generator().manual_seed(seed), label).cpu().numpy())
         elif not sheet(found, out, n=n, seed=seed, label=label):

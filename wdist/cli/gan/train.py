@@ -12,7 +12,7 @@ import typer
 
 from wdist.cli.gan.live import describe, show
 from wdist.cli.processes import together
-from wdist.cli.terminal import EXIT_CODES, guarded, progress
+from wdist.cli.terminal import EXIT_CODES, guarded, progress, say
 from wdist.errors import InputError
 
 __all__ = ["EXAMPLES", "train"]
@@ -32,6 +32,13 @@ EXAMPLES = "\n\n".join(
 STABILISERS = (
     "For a standard GAN: feature-matching, minibatch-discrimination, historical-averaging, label-smoothing, "
     "virtual-batch-norm, instance-noise; repeatable."
+)
+CRITIC = (
+    "mlp, dcgan, residual, or patches, which can be certified; an mlp also beside a convolutional generator."
+)
+CARD = (
+    "Read a critic fitted from scratch to those points by this card of `wdist calibrate`: a folder, a file, or the "
+    "name of one that ships."
 )
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
@@ -64,7 +71,7 @@ def train(
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
     generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
-    critic: Annotated[str | None, _option("mlp, dcgan, residual, patches.", NETS)] = None,
+    critic: Annotated[str | None, _option(CRITIC, NETS, show_default="mlp")] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
     channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
     latent: Annotated[int | None, _option("Coordinates of the latent.", NETS)] = None,
@@ -98,6 +105,9 @@ def train(
     stop: Annotated[
         bool, _option("End the run where those say that it brings nothing any more (--evaluate-every).", JUDGE)
     ] = False,
+    card: Annotated[
+        Path | None, _option(CARD, JUDGE, metavar="CARD")
+    ] = None,
     log_every: Annotated[int, _option("Steps from one line of the log to the next.", FILES)] = 10,
     tensorboard: Annotated[bool, _option("Write TensorBoard events too.", FILES)] = False,
     dry_run: Annotated[bool, _option("Say what would be trained and how long; write nothing.", FILES)] = False,
@@ -106,7 +116,7 @@ def train(
     with guarded(), together("critic", device) as (ranks, device):
         _check_folders(out, resume, data, loss)
         with progress("importing"):
-            from wdist.cli.gan.asked import augmentations, begun_config, changed, evaluation, numbers
+            from wdist.cli.gan.asked import augmentations, begun_config, beside, changed, evaluation, numbers
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
             from wdist.gan.recipes import rebuilt
@@ -120,7 +130,7 @@ def train(
             "steps": steps, "batch": batch, "n_critic": n_critic, "critic_warmup": critic_warmup, "lr": lr,
             "conditional": conditional, "schedule": schedule, "ema": ema, "dtype": dtype, "device": device,
             "accumulate": accumulate, "autocast": autocast, "workers": workers,
-            "evaluate": evaluation(evaluate_every, stop), "augment": augmentations(augment),
+            "evaluate": evaluation(evaluate_every, stop, card), "augment": augmentations(augment),
         }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
@@ -132,6 +142,7 @@ def train(
                 wanted = tuple(classes.split(",")) if classes else ()
                 source = Data(str(data), wanted, labels, size, on_bad, held_out, mode, on_disk)
                 config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
+                say(beside(config, nets) if ranks.first else "")
                 if dry_run:
                     describe(Trainer(config, seed))
                     return
