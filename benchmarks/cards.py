@@ -20,6 +20,10 @@ RECIPES: dict[str, tuple[wdist.Critic, dict[str, int]]] = {
     "clip-0.01-relu-100x100-d2": (wdist.Critic(wdist.Clip(0.01), NET), {}),
     "clip-0.1-relu-100x100-d2": (wdist.Critic(wdist.Clip(0.1), NET), {"replicates": 2}),
     "gradient-penalty-10-d2": (wdist.Critic(wdist.GradientPenalty(10.0)), {"levels": 3, "replicates": 2}),
+    "one-sided-penalty-10-d2": (
+        wdist.Critic(wdist.GradientPenalty(10.0, two_sided=False)),
+        {"levels": 5, "replicates": 2},
+    ),
     "certified-d2": (wdist.Critic(), {"levels": 3, "replicates": 2}),
 }
 """Critic and options of `calibrate` by name of the card; the first is what `wdist calibrate --net 100,100` makes."""
