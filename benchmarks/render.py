@@ -24,11 +24,13 @@ from benchmarks import (
     gan,
     gpu,
     kappa,
+    penalties,
     population,
     scaling,
     steps,
     stops,
     toys,
+    within,
 )
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
@@ -73,7 +75,8 @@ def page(results: Path) -> str:
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
-    sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table), ("within", within.__doc__, within.table)]
+    sections += [("penalties", penalties.__doc__, penalties.table), ("games", games.__doc__, games.table)]
     sections += [("gan", gan.__doc__, gan.table)]
     sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
     sections += [("gpu", gpu.__doc__, gpu.table)]
