@@ -33,7 +33,6 @@ WAYS: dict[str, wdist.Critic] = {
     "2 × 100 maxmin": wdist.Critic(TWO, wdist.MLP((100, 100), "maxmin"), STEPS),
     "one-sided": wdist.Critic(ONE, steps=STEPS),
     "one-sided, 3000 steps": wdist.Critic(ONE, steps=2 * STEPS),
-    "one-sided, rate × 3": wdist.Critic(ONE, steps=STEPS, lr=6e-3),
 }
 """Critics by what they change in the first, which is that of the two-sided card."""
 HARD, AMOUNTS = ("subspace", "funnels"), (NEAREST, math.sqrt(NEAREST * FARTHEST))
