@@ -1,6 +1,11 @@
 """How kappa of a clipped critic moves with the data.
 
-TODO
+Two layers of 100 ReLU, c = 0.1, 300 steps; points are the middle of five seeds, bars go from the least to the most.
+Full marks are the reading over W1, hollow ones the same over the critic's own mean slope. From 2 to 128 dimensions the
+raw kappa grows from 3.8 to 24 along the diagonal, and for a scaling that over the slope falls from 0.96 to 0.38. From
+W1 = 0.05 to 1.5 the raw one of shifts grows from 1.0 to 3.5 (axis) and 4.4 (diagonal); over the slope it is 0.92 to
+0.96, and of scalings 1.08 to 0.94. Of nine families at W1 near one the raw one is 2.0 to 3.9 and 0.49 in 16 funnels; over the slope 0.87 to 1.00
+and 0.62: where mass moves in many directions at once the critic sees least.
 """
 
 import sys
@@ -19,10 +24,10 @@ MOVES = {
     "scaling": lambda d, by: truth.scaling(d, 1 + by),
 }
 FAMILIES = {
-    "shift, axis": truth.translation(truth.axis(2)),
-    "shift, diagonal": truth.translation(truth.diagonal(2)),
+    "axis": truth.translation(truth.axis(2)),
+    "diagonal": truth.translation(truth.diagonal(2)),
+    "random": truth.translation(truth.random_direction(2)),
     "segments": truth.wgan_example(1.0),
-    "two atoms": truth.two_atoms(truth.axis(2)),
     "scaling": truth.scaling(2, 1.8),
     "scaling of x₁": truth.subspace_scaling(2, 1, 2.25),
     "4 funnels": truth.funnels(2, 4),
@@ -33,7 +38,9 @@ D, BY = (2, 8, 32, 128), (0.05, 0.15, 0.5, 1.5, 4.0)
 PANELS = {  # what is on the axis: lines of (where on it, case)
     "d (shifts by 1, scaling by 2)": {name: [(d, move(d, 1.0)) for d in D] for name, move in MOVES.items()},
     "W1 (d = 2)": {name: [((c := move(2, by)).w[1], c) for by in BY] for name, move in MOVES.items()},
-    "family, and W1 (d = 2)": {"": [(f"{name}\n{case.w[1]:.2g}", case) for name, case in FAMILIES.items()]},
+    "family (the first four are shifts), and W1 (d = 2)": {
+        "": [(f"{name}\n{case.w[1]:.2g}", case) for name, case in FAMILIES.items()]
+    },
 }
 
 
