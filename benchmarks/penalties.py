@@ -28,7 +28,6 @@ WAYS: dict[str, wdist.Critic] = {
     "λ = 10, 2 × 200 ReLU, 1500 steps": wdist.Critic(TWO, steps=STEPS),
     "3000 steps": wdist.Critic(TWO, steps=2 * STEPS),
     "rate × 3": wdist.Critic(TWO, steps=STEPS, lr=6e-3),
-    "λ = 30": wdist.Critic(wdist.GradientPenalty(30.0), steps=STEPS),
     "2 × 100 abs": wdist.Critic(TWO, wdist.MLP((100, 100), "abs"), STEPS),
     "2 × 100 maxmin": wdist.Critic(TWO, wdist.MLP((100, 100), "maxmin"), STEPS),
     "one-sided": wdist.Critic(ONE, steps=STEPS),
