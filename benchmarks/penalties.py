@@ -26,11 +26,11 @@ STEPS = 1500
 TWO, ONE = wdist.GradientPenalty(10.0), wdist.GradientPenalty(10.0, two_sided=False)
 WAYS: dict[str, wdist.Critic] = {
     "λ = 10, 2 × 200 ReLU, 1500 steps": wdist.Critic(TWO, steps=STEPS),
+    "one-sided": wdist.Critic(ONE, steps=STEPS),
     "3000 steps": wdist.Critic(TWO, steps=2 * STEPS),
     "rate × 3": wdist.Critic(TWO, steps=STEPS, lr=6e-3),
     "2 × 100 abs": wdist.Critic(TWO, wdist.MLP((100, 100), "abs"), STEPS),
     "2 × 100 maxmin": wdist.Critic(TWO, wdist.MLP((100, 100), "maxmin"), STEPS),
-    "one-sided": wdist.Critic(ONE, steps=STEPS),
     "one-sided, 3000 steps": wdist.Critic(ONE, steps=2 * STEPS),
 }
 """Critics by what they change in the first, which is that of the two-sided card."""

@@ -17,7 +17,7 @@ import numpy as np
 
 import wdist
 from benchmarks.clipping import DIM, SEED, plan
-from benchmarks.store import Table
+from benchmarks.store import QUICK, Table
 from wdist.calibration.families import families
 from wdist.calibration.fingerprint import fingerprint
 from wdist.calibration.trials import run_trials
@@ -44,35 +44,30 @@ WAYS: dict[str, wdist.Critic] = {
 """Critics by what they change in the first, which is that of the card."""
 WHOLE = "abs, c = 0.3, 1200 steps"
 """The way that is tried on all families."""
-SEEDED = {name: WAYS[name] for name in ("2 × 100 ReLU, c = 0.1, 300 steps", "abs")}
+SEEDED = ("2 × 100 ReLU, c = 0.1, 300 steps", "abs")
+"""Those by which each landscape is fitted by several seeds."""
 AT, SEEDS = (1, 3), range(1, 5)
 """Amounts at which a landscape is fitted by other seeds than the card's, and those seeds."""
 
 
 def measure(into: Table, tell: Callable[[str], None], *, quick: bool = False) -> None:
     """Fill a table, a record a way and what it was tried on; those that are there stay."""
-    for name, method in _brief(WAYS, quick):
-        for on in ("funnels", "all families")[: 2 if name == WHOLE and not quick else 1]:
-            if (key := f"{name} | {on}") not in into:
-                into.add({"key": key, "way": name, "on": on, **_record(method, on)})
-                tell(f"{key}: ±{_rms(into.rows[-1]['own'].values()):.1%}")
-    for name, method in _brief(SEEDED, quick):
-        if (key := f"{name} | seeds") not in into:
-            into.add({"key": key, "way": name, "on": "seeds", **_seeds(method)})
-            tell(f"{key}: {into.rows[-1]['fits']} fits")
-
-
-def _brief(ways: dict[str, wdist.Critic], quick: bool) -> Iterator[tuple[str, wdist.Critic]]:
-    for name, method in ways.items():
-        yield name, dataclasses.replace(method, steps=20) if quick else method
+    asked = [(name, "funnels", _record) for name in WAYS] + [(name, "seeds", _seeds) for name in SEEDED]
+    for name, on, record in asked if quick else [*asked, (WHOLE, "all families", _record)]:
+        if (key := f"{name} | {on}") not in into:
+            method = dataclasses.replace(WAYS[name], steps=20) if quick else WAYS[name]
+            into.add({"key": key, "way": name, "on": on, **record(method, on)})
+            tell(f"{key}: {into.rows[-1]['fits']} fits, {into.rows[-1]['cpu']:.0f} s of CPU time")
 
 
 def _record(method: wdist.Critic, on: str) -> Record:
     load, steps = os.getloadavg()[0], method.steps
     assert steps is not None
-    names = list(families(DIM)) if on == "all families" else [on]
-    trials = tuple(run_trials(plan(names, steps, replicates=2), method, SEED, {}, None, None, None))
-    card = wdist.Calibration(fingerprint(method, DIM), "slope", trials, SEED)
+    whole, about = on == "all families", fingerprint(method, DIM)
+    wanted = plan(families(DIM) if whole else [on], steps, replicates=2)
+    kept = QUICK / "within" if whole else None  # minutes, so that what was cut off goes on
+    trials = tuple(run_trials(wanted, method, SEED, {"fingerprint": about}, None, kept, None))
+    card = wdist.Calibration(about, "slope", trials, SEED)
     return {"steps": steps, "fits": len(trials), "cpu": card.cpu, "load": load, **read(card)}
 
 
@@ -86,8 +81,8 @@ def read(card: wdist.Calibration) -> Record:
     }  # fmt: skip
 
 
-def _seeds(method: wdist.Critic) -> Record:
-    """Kappa of two landscapes at two amounts, a fit a seed."""
+def _seeds(method: wdist.Critic, _: str) -> Record:
+    """Kappa of two landscapes of funnels at two amounts, a fit a seed."""
     load, steps, found = os.getloadavg()[0], method.steps, []
     assert steps is not None
     for wanted in plan(["funnels"], steps, replicates=2):
