@@ -31,7 +31,6 @@ WAYS: dict[str, wdist.Critic] = {
     "rate × 3": wdist.Critic(TWO, steps=STEPS, lr=6e-3),
     "2 × 100 abs": wdist.Critic(TWO, wdist.MLP((100, 100), "abs"), STEPS),
     "2 × 100 maxmin": wdist.Critic(TWO, wdist.MLP((100, 100), "maxmin"), STEPS),
-    "one-sided, 3000 steps": wdist.Critic(ONE, steps=2 * STEPS),
 }
 """Critics by what they change in the first, which is that of the two-sided card."""
 HARD, AMOUNTS = ("subspace", "funnels"), (NEAREST, math.sqrt(NEAREST * FARTHEST))
