@@ -4,8 +4,8 @@ Two layers of 100 ReLU, c = 0.1, 300 steps; points are the middle of five seeds,
 Full marks are the reading over W1, hollow ones the same over the critic's own mean slope. From 2 to 128 dimensions the
 raw kappa grows from 3.8 to 24 along the diagonal, and for a scaling that over the slope falls from 0.96 to 0.38. From
 W1 = 0.05 to 1.5 the raw one of shifts grows from 1.0 to 3.5 (axis) and 4.4 (diagonal); over the slope it is 0.92 to
-0.96, and of scalings 1.08 to 0.94. Of nine families at W1 near one the raw one is 2.0 to 3.9 and 0.49 in 16 funnels; over the slope 0.87 to 1.00
-and 0.62: where mass moves in many directions at once the critic sees least.
+0.96, and of scalings 1.08 to 0.94. Of nine families near W1 = 1 the raw one is 2.0 to 3.9, and 0.49 in 16 funnels; over
+the slope 0.87 to 1.00, and 0.62: where mass moves in many directions at once the critic sees least.
 """
 
 import sys
