@@ -6,7 +6,7 @@ A card keeps its fits and the processor time of each; a calibration that was cut
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import wdist
 from benchmarks.store import QUICK
@@ -20,6 +20,10 @@ RECIPES: dict[str, tuple[wdist.Critic, dict[str, int]]] = {
     "clip-0.01-relu-100x100-d2": (wdist.Critic(wdist.Clip(0.01), NET), {}),
     "clip-0.1-relu-100x100-d2": (wdist.Critic(wdist.Clip(0.1), NET), {"replicates": 2}),
     "gradient-penalty-10-d2": (wdist.Critic(wdist.GradientPenalty(10.0)), {"levels": 3, "replicates": 2}),
+    "one-sided-penalty-10-d2": (
+        wdist.Critic(wdist.GradientPenalty(10.0, two_sided=False)),
+        {"levels": 5, "replicates": 2},
+    ),
     "certified-d2": (wdist.Critic(), {"levels": 3, "replicates": 2}),
 }
 """Critic and options of `calibrate` by name of the card; the first is what `wdist calibrate --net 100,100` makes."""
@@ -60,4 +64,15 @@ def table() -> str:
             f"within a factor {math.exp(card.model.half_width(None, 0.9)):.3g}", f"{100 * card.budget_effect:+.1f} %",
         ]  # fmt: skip
         out.append("| " + " | ".join(line) + " |")
-    return "\n".join(out) + "\n"
+    return "\n".join([*out, "", "", *_stamps()]) + "\n"
+
+
+def _stamps() -> Iterator[str]:
+    """What the cards were made with, as each of them says."""
+    made: dict[tuple[str, ...], list[str]] = {}
+    for name in RECIPES:
+        card = wdist.Calibration.load(name)
+        parts = [f"{part} {version}" for part, version in card.versions.items() if part != "machine"]
+        made.setdefault((card.versions["machine"], f"seed {card.seed}", *parts), []).append(f"`{name}`")
+    for stamp, names in made.items():
+        yield f"{', '.join(names)}: {', '.join(stamp)}. Every fit ran on one core."

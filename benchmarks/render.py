@@ -25,6 +25,7 @@ from benchmarks import (
     gan,
     gpu,
     kappa,
+    penalties,
     population,
     reading,
     recipes,
@@ -32,6 +33,7 @@ from benchmarks import (
     steps,
     stops,
     toys,
+    within,
 )
 from benchmarks.layout import engine_rules, lines, pivot, slopes
 from benchmarks.promises import promises
@@ -76,7 +78,8 @@ def page(results: Path) -> str:
     sections += [("coverage", coverage.__doc__, promises), ("population", population.__doc__, promises)]
     sections += [("critic", critic.__doc__, critic.table), ("steps", steps.__doc__, steps.table)]
     sections += [("digits", digits.__doc__, digits.table), ("kappa", kappa.__doc__, kappa.table)]
-    sections += [("clipping", clipping.__doc__, clipping.table), ("games", games.__doc__, games.table)]
+    sections += [("clipping", clipping.__doc__, clipping.table), ("within", within.__doc__, within.table)]
+    sections += [("penalties", penalties.__doc__, penalties.table), ("games", games.__doc__, games.table)]
     sections += [("recipes", recipes.__doc__, recipes.table), ("gan", gan.__doc__, gan.table)]
     sections += [("compiled", compiled.__doc__, compiled.table), ("reading", reading.__doc__, reading.table)]
     sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]

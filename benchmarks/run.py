@@ -24,12 +24,14 @@ from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
 from benchmarks import kappa as kappa_
+from benchmarks import penalties as penalties_
 from benchmarks import reading as reading_
 from benchmarks import recipes as recipes_
 from benchmarks import scaling as scaling_
 from benchmarks import steps as steps_
 from benchmarks import stops as stops_
 from benchmarks import toys as toys_
+from benchmarks import within as within_
 from benchmarks.families import REPORTED
 from benchmarks.harness import Pace, Row, measure
 from benchmarks.store import QUICK, RESULTS, ROOT, ChangedError, Table, write_whole
@@ -193,6 +195,20 @@ def clipping(
     """Measure ways of clipping by how far kappa carries over to a family that was left out."""
     table = begun(folder(quick) / "clipping.json", resume=resume, keep=keep)
     clipping_.measure(table, typer.echo, quick=quick)
+
+
+@app.command()
+def within(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
+    """Measure clipped critics at amounts of transport that were left out of their own family's curve."""
+    table = begun(folder(quick) / "within.json", resume=resume, keep=keep)
+    within_.measure(table, typer.echo, quick=quick)
+
+
+@app.command()
+def penalties(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
+    """Measure penalised critics where mass moves in many directions, and what mends them."""
+    table = begun(folder(quick) / "penalties.json", resume=resume, keep=keep)
+    penalties_.measure(table, typer.echo, quick=quick)
 
 
 @app.command()

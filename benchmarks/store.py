@@ -86,9 +86,22 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return any(row["key"] == key for row in self.rows)
 
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return next(row for row in self.rows if row["key"] == key)
+
+    def put(self, row: dict[str, Any]) -> None:
+        """Put a row in the place of the one of its key, or last, and save the whole."""
+        self.rows = [row if old["key"] == row["key"] else old for old in self.rows]
+        if row not in self.rows:
+            self.rows.append(row)
+        self._save()
+
     def add(self, row: dict[str, Any]) -> None:
         """Append a row and save the whole."""
         self.rows.append(row)
+        self._save()
+
+    def _save(self) -> None:
         write_whole(
             self.path,
             json.dumps({"environment": self.environment, "rows": self.rows}, indent=1, allow_nan=False)

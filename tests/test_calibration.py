@@ -5,6 +5,8 @@ import importlib
 import itertools
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,10 +280,12 @@ class TestCard:
         assert stays.budget_effect == pytest.approx(0.01)
         assert stays.settled
         assert float(stays.kappa(0.5, "p")) == pytest.approx(2.0)  # the longer fits have no part in kappa
-        assert "Twice the 120 steps change kappa by at most 1.0%" in stays.verdict
+        assert "Twice the 120 steps change kappa by at most 1.0% (2% is the limit)" in stays.verdict
         grows = with_trials(card, self.RISING, longer={"p": {0.5: 1.01}, "q": {0.5: 0.88}})
         assert grows.budget_effect == pytest.approx(-0.2)
-        assert "Not converged: twice the 120 steps change kappa by up to -20%" in grows.verdict
+        assert "Not converged: twice the 120 steps change kappa by up to -20.0%, over 2%" in grows.verdict
+        beyond = with_trials(card, self.RISING, longer={"p": {0.5: 1.024}})
+        assert "up to +2.4%, over 2%" in beyond.verdict
         assert "was not tried" in with_trials(card, self.RISING).verdict
 
     def test_the_verdict_says_for_what(self, card):
@@ -294,6 +298,12 @@ class TestCard:
         wide = with_trials(card, {**self.RISING, "far": {0.5: 20.0, 1.0: 40.0, 2.0: 80.0}})
         assert wide.spread > 1
         assert "a family it has not seen" in wide.verdict.split("not usable")[1]
+        assert f"(±{wide.spread:.1%}, over 25%)" in wide.verdict
+        assert made.verdict.startswith(
+            "usable (an error of at most 25%, root mean square), where the family is known"
+        )
+        bent = with_trials(card, {**self.RISING, "p": {0.5: 0.5, 1.0: 3.0, 2.0: 0.5}})
+        assert re.search(r"not usable for p ±\d+\.\d% \(over 25%\); ", bent.verdict)
         assert "any other family (1 calibrated, 3 needed)" in card.verdict
 
     def test_the_page_has_every_family_and_setting(self, card):
@@ -388,6 +398,11 @@ class TestCalibrated:
             wdist.Calibrated(METHOD, card)
         with pytest.raises(wdist.InputError, match="card is 3; pass what"):
             wdist.Calibrated(METHOD, 3)
+        for name in ("certified-d2", Path("certified-d2")):
+            with pytest.raises(
+                wdist.InputError, match=r"pass the card itself, wdist.Calibration.load\('certified-d2'\)"
+            ):
+                wdist.Calibrated(METHOD, name)
 
     def test_beyond_the_range_it_warns_and_gives_no_interval(self, card):
         case = wdist.truth.wgan_example(0.02)

@@ -54,6 +54,8 @@ def test_it_makes_the_card_of_the_call_and_shows_it(tmp_path):
     ("line", "constraint", "net"),
     [
         ("--constraint gradient_penalty:5", wdist.GradientPenalty(5.0), None),
+        ("--constraint one_sided_penalty:5", wdist.GradientPenalty(5.0, two_sided=False), None),
+        ("--constraint one_sided_penalty", wdist.GradientPenalty(two_sided=False), None),
         ("--constraint orthonormal --net 8,4:maxmin", wdist.Orthonormal(), wdist.MLP((8, 4), "maxmin")),
         ("--net 100,100", wdist.Clip(0.01), wdist.MLP((100, 100))),
     ],

@@ -29,6 +29,10 @@ def run(line):
         ("--net 8,4:abs", wdist.Critic(net=wdist.MLP((8, 4), "abs"))),
         ("--budget 2.5", wdist.Critic(budget=2.5)),
         (
+            "--constraint one_sided_penalty:5",
+            wdist.Critic(wdist.GradientPenalty(5.0, two_sided=False)),
+        ),
+        (
             "--constraint gradient_penalty:5 --net 8",
             wdist.Critic(wdist.GradientPenalty(5.0), wdist.MLP((8,))),
         ),

@@ -85,13 +85,36 @@ def test_a_perfect_discriminator_leaves_minimax_without_a_gradient():
 
 def test_over_its_own_slope_kappa_moves_less():
     script = example("kappa_moves")
-    case = script.CASES["shift along an axis"][0](2)
-    few, more = (
-        script.kappas(case, script.wdist.Critic(script.TENTH, script.NET, steps=steps), 0)
-        for steps in (40, 120)
-    )
+    axis, _, scaling = (case for case, *_ in script.CASES.values())
+    few, more = (script.kappas(axis, script.TENTH, steps, 0) for steps in (40, 120))
     assert more[0] > 1.4 * few[0]  # raw
     assert few[1] == pytest.approx(more[1], rel=0.1)
+    wide = script.kappas(axis, script.wdist.Clip(0.3), 40, 0)
+    assert 3 * few[0] < wide[0] < 27 * few[0]  # theory: c³, at the corner of the box
+    assert wide[1] == pytest.approx(few[1], rel=0.1)
+    above = (
+        script.kappas(axis, script.NonNegative(0.1), 40, 0),
+        script.kappas(scaling, script.NonNegative(0.1), 40, 0),
+    )
+    assert above[0][0] > 2 * few[0]
+    assert above[1][1] < 0.8 * above[0][1]  # what falls to a centre is read too small from there
+
+
+def test_raw_kappa_scatters_with_the_seed_and_over_its_slope_hardly():
+    script = example("kappa_moves")
+    case, *_ = script.CASES["shift along an axis"]
+    raw, over = np.array([script.kappas(case, script.TENTH, 40, seed) for seed in range(4)]).T
+    assert raw.std() / raw.mean() > 2 * over.std() / over.mean()
+
+
+def test_raw_kappa_goes_with_the_direction_as_the_corner_of_the_box_does(monkeypatch):
+    script = example("kappa_by_direction")
+    assert script.shift(2, 45).w[1] == script.shift(16, 75).w[1] == pytest.approx(1)
+    monkeypatch.setattr(script, "CRITIC", replace(script.CRITIC, steps=40))
+    monkeypatch.setattr(script, "SEEDS", 2)
+    axis, diagonal = (script.kappas(script.shift(16, degrees)).mean(axis=0) for degrees in (0, 75.52))
+    assert 1.5 < diagonal[0] / axis[0] < 4  # 4 is the corner of the box
+    assert diagonal[1] == pytest.approx(axis[1], rel=0.2)
 
 
 @pytest.mark.filterwarnings(
@@ -247,3 +270,12 @@ def test_sprites_are_learnt_and_not_copied(tmp_path):
     found = script.gan.novelty(trainer.generator, trainer.parts)
     assert found.nearer < 0.8
     assert found.reached > 20  # of 120
+
+
+def test_over_its_own_slope_kappa_of_a_scaling_falls_with_the_dimension(monkeypatch):
+    script = example("kappa_of_data")
+    monkeypatch.setattr(script, "CRITIC", replace(script.CRITIC, steps=40))
+    monkeypatch.setattr(script, "SEEDS", 2)
+    few, many = (script.kappas(script.MOVES["scaling"](d, 1.0)).mean(axis=0) for d in (2, 64))
+    assert many[0] < 1.3 * few[0]
+    assert many[1] < 0.8 * few[1]

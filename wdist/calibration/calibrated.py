@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from scipy.stats import norm
@@ -70,6 +71,10 @@ class Calibrated(Method):
 
     def __post_init__(self) -> None:
         check_critic(self.method)
+        if isinstance(self.card, (str, Path)):
+            raise InputError(
+                f"card is {str(self.card)!r}, a name; pass the card itself, wdist.Calibration.load({str(self.card)!r})"
+            )
         if not isinstance(self.card, Calibration):
             raise InputError(
                 f"card is {self.card!r}; pass what wdist.calibrate gave or wdist.Calibration.load reads"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wdist.calibration.card import SETTLED, Calibration
 from wdist.calibration.model import FEWEST_FAMILIES
-
-if TYPE_CHECKING:
-    from wdist.calibration.card import Calibration
 
 __all__ = ["page", "verdict"]
 
@@ -31,8 +28,11 @@ def verdict(card: Calibration) -> str:
         [f"{family} ±{error:.1%}" for family, error in errors.items() if (error <= USABLE) is usable]
         for usable in (True, False)
     )
-    said = [f"usable, where the family is known, within (root mean square) {', '.join(good)}"] if good else []
-    no = [", ".join(bad)] if bad else []
+    said = []
+    if good:
+        limit = f"an error of at most {USABLE:.0%}, root mean square"
+        said.append(f"usable ({limit}), where the family is known, within {', '.join(good)}")
+    no = [f"{', '.join(bad)} (over {USABLE:.0%})"] if bad else []
     if len(card.families) < FEWEST_FAMILIES:
         no.append(f"any other family ({len(card.families)} calibrated, {FEWEST_FAMILIES} needed)")
     elif card.spread <= USABLE:
@@ -46,7 +46,7 @@ def verdict(card: Calibration) -> str:
             f"{high:.3g} in standardised units"
         )
     else:
-        no.append(f"a family it has not seen (±{card.spread:.0%})")
+        no.append(f"a family it has not seen (±{card.spread:.1%}, over {USABLE:.0%})")
     no.append(f"other dimensions than {card.dim} or another fingerprint")
     return "; ".join([*said, f"not usable for {'; '.join(no)}"]) + f". {_budget(card)}"
 
@@ -56,10 +56,10 @@ def _budget(card: Calibration) -> str:
     if effect is None:
         return "Whether the steps suffice was not tried."
     if card.settled:
-        return f"Twice the {card.steps} steps change kappa by at most {abs(effect):.1%}."
+        return f"Twice the {card.steps} steps change kappa by at most {abs(effect):.1%} ({SETTLED:.0%} is the limit)."
     return (
-        f"Not converged: twice the {card.steps} steps change kappa by up to {effect:+.0%}, so it holds at {card.steps} "
-        "steps only."
+        f"Not converged: twice the {card.steps} steps change kappa by up to {effect:+.1%}, over {SETTLED:.0%}, so it "
+        f"holds at {card.steps} steps only."
     )
 
 

@@ -21,7 +21,7 @@ EXAMPLES = "\n\n".join(
     [
         "[bold]Examples[/bold]",
         "  wdist calibrate --net 100,100 --constraint clip:0.01 --dim 2 --out card/",
-        "  wdist calibrate --constraint gradient_penalty:10 --dim 16 --workers 1 --out gp16/",
+        "  wdist calibrate --constraint one_sided_penalty:10 --dim 16 --workers 1 --out gp16/",
         "  wdist calibrate show card/",
         EXIT_CODES,
     ]

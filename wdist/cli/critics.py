@@ -13,26 +13,33 @@ if TYPE_CHECKING:
 
 __all__ = ["read_constraint", "read_net", "read_numbers"]
 
+ONE_SIDED = "one_sided_penalty"
+
 
 def read_constraint(text: str) -> Constraint:
-    """A constraint by name, with its number after a colon.
+    """A constraint by name, with its number after a colon; `one_sided_penalty` is WGAN-LP's gradient penalty.
 
     Example:
         >>> read_constraint("clip:0.1")
         Clip(c=0.1)
+        >>> read_constraint("one_sided_penalty:10").two_sided
+        False
     """
-    from wdist.critic.constraints import CONSTRAINTS
+    from wdist.critic.constraints import CONSTRAINTS, GradientPenalty
 
     name, _, number = text.partition(":")
-    if name not in CONSTRAINTS:
-        raise InputError(f"--constraint is {text}; choose one of {', '.join(CONSTRAINTS)}, as in clip:0.01")
-    cls = CONSTRAINTS[name]
+    one_sided = name == ONE_SIDED
+    if name not in CONSTRAINTS and not one_sided:
+        names = ", ".join([*CONSTRAINTS, ONE_SIDED])
+        raise InputError(f"--constraint is {text}; choose one of {names}, as in clip:0.01")
+    cls = GradientPenalty if one_sided else CONSTRAINTS[name]
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-    if not number:
-        return cls()
-    if not fields:
+    options: dict[str, Any] = {"two_sided": False} if one_sided else {}
+    if number and not fields:
         raise InputError(f"--constraint is {text}, and {name} takes no number; pass {name}")
-    return cls(**{fields[0].name: read_numbers("--constraint", number, float)[0]})
+    if number:
+        options[fields[0].name] = read_numbers("--constraint", number, float)[0]
+    return cls(**options)
 
 
 def read_net(text: str) -> MLP:

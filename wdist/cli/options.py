@@ -85,7 +85,10 @@ TimeLimit = Annotated[
 
 ConstraintName = Annotated[
     str,
-    typer.Option(metavar="NAME[:NUMBER]", help="clip:c, gradient_penalty:lambda, spectral or orthonormal."),
+    typer.Option(
+        metavar="NAME[:NUMBER]",
+        help="clip:c, gradient_penalty:lambda, one_sided_penalty:lambda, spectral or orthonormal.",
+    ),
 ]
 NetWidths = Annotated[
     str | None,
