@@ -246,17 +246,19 @@ def test_a_palette_comes_near_the_flags_before_a_dcgan_does():
         off.append(judged.distance.value)
         even.append(script.evenness(trainer.generator.draw(200, torch.Generator().manual_seed(0))))
     assert off[0] < 0.6 * off[1]
-    assert even[1] < 0.3 < 0.5 < even[0] < 1
+    assert even[1] < 0.3 < 0.4 < even[0] < 1
 
 
 @pytest.mark.slow
 def test_a_critic_learns_few_flags_by_heart():
     script = example("flags")
-    few = script.gan.opened("flags").train.at(np.arange(0, 194, 18)).reshape(-1, 32, 32, 3)
-    config = dataclasses.replace(script.config(400, few), batch=16, ema=0.99, evaluate=None)
-    gaps = [report.gap for report in script.gan.Trainer(config).steps(400) if report.gap is not None]
-    assert np.mean(gaps[:2]) < 2
-    assert np.mean(gaps[-2:]) > 3
+    every = script.gan.opened("flags").train.at(np.arange(194)).reshape(-1, 32, 32, 3)
+    gaps = []
+    for flags in (every[::18], every):
+        config = dataclasses.replace(script.config(200, flags), batch=16, ema=0.99, evaluate=None)
+        seen = [report.gap for report in script.gan.Trainer(config).steps(200) if report.gap is not None]
+        gaps.append(np.mean(seen[-2:]))
+    assert gaps[1] < 2 < 3 < gaps[0]
 
 
 @pytest.mark.slow
