@@ -60,7 +60,7 @@ def draw(path: Path = FIGURE) -> None:
 def _dress(axis: Any, name: str) -> None:
     axis.axhline(1, color="0.6", linewidth=0.8)
     axis.set_xlim(left=0)
-    axis.set(title=name, xlabel="wall time (s), one shared core", ylim=(0, 1.05))
+    axis.set(title=name, xlabel="wall time (s), one core", ylim=(0, 1.05))
 
 
 def _kind(net: str) -> str:
