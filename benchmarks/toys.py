@@ -27,8 +27,9 @@ __all__ = ["CODED", "SEEDS", "measure", "table"]
 Record = dict[str, Any]
 SEEDS = range(101, 104)
 COUNTED, MATCHED, PAIRS = 10_000, 2_000, 3
-CODED = {"with codes": True, "without": False}
-"""Latents: the preset's, whose first coordinate is a code, and one of as many coordinates, all continuous."""
+CODED = {"with codes": (True, 1), "with codes, longer": (True, 3), "without": (False, 1)}
+"""Latents: the preset's, whose first coordinate is a code, or one of as many coordinates, all continuous; and how many
+times the preset's steps are taken."""
 
 
 def measure(
@@ -46,7 +47,7 @@ def measure(
                 key = f"{law} | {latent} | {seed}"
                 if key not in into:
                     row = {"key": key, "law": law, "latent": latent, "seed": seed}
-                    into.add(row | _run(law, CODED[latent], seed, steps))
+                    into.add(row | _run(law, *CODED[latent], seed, steps))
                     tell(
                         "{key}: good {good}, {w1:.3f} beside {floor:.3f}, {cpu:.0f} s".format_map(
                             into.rows[-1]
@@ -54,11 +55,11 @@ def measure(
                     )
 
 
-def _run(name: str, coded: bool, seed: int, steps: int | None) -> Record:
+def _run(name: str, coded: bool, times: int, seed: int, steps: int | None) -> Record:
     config = gan.preset("wgan-gp", name, held_every=0)
     if not coded:
         config = replace(config, generator=replace(config.generator, codes=0))  # type: ignore[type-var]
-    config = replace(config, steps=steps or config.steps)
+    config = replace(config, steps=steps or times * config.steps)
     load, cpu = os.getloadavg()[0], time.process_time()
     trainer = gan.Trainer(config, seed=seed)
     for _ in trainer.steps(config.steps):
