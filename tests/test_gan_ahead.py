@@ -137,6 +137,30 @@ def test_what_cannot_be_read_is_said_at_its_turn_by_its_file(tmp_path):
         [ahead.take(8) for _ in range(3)]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", ["map", "dataset"])
+def test_what_is_no_number_is_said_by_its_row(tmp_path, kind, workers):
+    points = POINTS.copy()
+    points[5, 1] = np.nan
+    np.save(tmp_path / "x.npy", points)
+    rows = {
+        "map": lambda: MappedRows(np.load(tmp_path / "x.npy", mmap_mode="r")),
+        "dataset": lambda: DatasetRows(torch.utils.data.TensorDataset(torch.from_numpy(points))),
+    }[kind]()
+    name = {"map": r"x\.npy", "dataset": "the TensorDataset"}[kind]
+    part = rows.part(torch.arange(3, 203))  # its rows have numbers of their own, and the file's are told
+    feed = OrderedFeed(Rows(part, (2,)), Scale(0.0, 1.0), 1, "cpu", torch.float32, workers)
+    with pytest.raises(InputError, match=rf"^{name} holds a NaN or infinite value in row 5; drop such rows"):
+        [feed.take(100) for _ in range(2)]
+
+
+def test_a_map_that_holds_what_is_no_number_begins_no_run(tmp_path):
+    np.save(tmp_path / "x.npy", np.full((40, 2), np.inf))
+    with pytest.raises(InputError, match=r"^x\.npy holds a NaN or infinite value"):
+        begin(RunFolder(tmp_path / "run"), tiny(gan.Data(str(tmp_path / "x.npy"))), 1, Pace())
+    assert not (tmp_path / "run").exists()
+
+
 def test_they_leave_ctrl_c_to_the_process_that_trains():
     plain, ahead = feed(torch.from_numpy(POINTS), 0), feed(MappedRows(POINTS), 2)
     for _ in range(10):

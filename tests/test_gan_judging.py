@@ -1,5 +1,6 @@
 """Evaluation while a generator is trained: when it comes, what it says, what it stops, and that it changes nothing."""
 
+import io
 import json
 import shlex
 import sys
@@ -9,12 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 import wdist
 from wdist import gan
 from wdist.cli import app
-from wdist.cli.gan import asked
+from wdist.cli.gan import asked, live
 from wdist.cli.gan.writers import tensorboard_writer
 from wdist.errors import InputError
 from wdist.gan.folder import RunFolder, generator_in
@@ -254,13 +256,29 @@ class TestCommandLine:
         step = rows[-1]["step"]
         assert step < 20
         assert f"stopped at step {step}: the debiased distance " in result.stderr
-        assert "debiased W1  raw W1" in result.stderr
-        assert f"{rows[1]['debiased']:>11.4g}" in result.stderr
+        assert "debiased  raw W1" in result.stderr
+        assert f"{rows[1]['debiased']:>8.4g}" in result.stderr
         assert "at its best evaluation: a-run/best.safetensors" in result.stdout
         shown = cli("gan evaluate a-run", columns=80).stdout
         for word in ("debiased", "W1", "real to", "recall", "precision", "diversity", "in its", "missing"):
             assert word in shown, shown
         assert max(map(len, shown.splitlines())) <= 80
+
+    @pytest.mark.parametrize("step", [5, 100_000])
+    def test_rows_of_a_run_with_a_card_fit_80_columns(self, step):
+        said = io.StringIO()
+        table = live.Evaluations(Console(file=said, width=80))
+        found = SimpleNamespace(numbers=dict.fromkeys(live.FIGURES, 0.6789))
+        collapse = "classes missing: cluster 7, cluster 9 of 10 (since evaluation 0)"
+        table.add(
+            SimpleNamespace(
+                step=step, evaluation=found, verdict=SimpleNamespace(newest=True, collapse=collapse)
+            )
+        )
+        title, row, name = said.getvalue().splitlines()
+        assert len(title) == len(row) - 1 < 80
+        assert row.endswith(" 0.6789*")
+        assert name.strip() == collapse
 
     def test_a_card_without_evaluations_is_refused(self):
         result = cli(f"gan train --data ring --card {CARD}")

@@ -20,7 +20,9 @@ from wdist import gan
 from wdist.cli import app
 from wdist.errors import InputError, NotConvergedError
 from wdist.gan import tensors
+from wdist.gan.critics import CRITICS
 from wdist.gan.folder import RunFolder, found_in, generator_in
+from wdist.gan.recipes import GENERATORS
 from wdist.gan.run import Interrupted, Pace, begin, resume
 
 POINTS = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
@@ -473,6 +475,12 @@ class TestCommandLine:
             "codes": 0,
         }
         assert config["critic_optimizer"] == config["generator_optimizer"] == {"kind": "RMSprop", "lr": 0.003}
+
+    @pytest.mark.parametrize("command", ["train", "doctor"])
+    def test_help_names_every_net(self, command):
+        said = " ".join(cli(f"gan {command} --help").stdout.split())
+        for name in {*GENERATORS, *CRITICS}:
+            assert name in said
 
     @pytest.mark.parametrize(
         ("line", "text"),

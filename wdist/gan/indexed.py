@@ -7,6 +7,7 @@ worker processes may read ahead (`ahead.py`).
 from __future__ import annotations
 
 from collections.abc import Sized
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -50,9 +51,15 @@ class MappedRows:
         return len(self.rows)
 
     def read(self, index: Tensor) -> Tensor:
-        """Copy rows from the map: (k, d)."""
+        """Copy rows from the map: (k, d).
+
+        Raises:
+            InputError: if one holds a NaN or infinite value.
+        """
         wanted = self.rows[index].numpy()
-        return torch.from_numpy(np.array(self.array[wanted]).reshape(len(wanted), -1)).to(self.dtype)
+        found = torch.from_numpy(np.array(self.array[wanted]).reshape(len(wanted), -1)).to(self.dtype)
+        name = getattr(self.array, "filename", None)
+        return _finite(found, self.rows[index], Path(name).name if name else "the array")
 
     def part(self, index: Tensor) -> MappedRows:
         """Only the rows with these numbers."""
@@ -71,8 +78,13 @@ class DatasetRows:
         return len(self.rows)
 
     def read(self, index: Tensor) -> Tensor:
-        """Read items: (k, d)."""
-        return torch.stack([self._item(place) for place in index.tolist()])
+        """Read items: (k, d).
+
+        Raises:
+            InputError: if one is no array of numbers, or holds a NaN or infinite value.
+        """
+        found = torch.stack([self._item(place) for place in index.tolist()])
+        return _finite(found, self.rows[index], f"the {type(self.dataset).__name__}")
 
     def part(self, index: Tensor) -> DatasetRows:
         """Only the rows with these numbers."""
@@ -116,6 +128,16 @@ class DatasetRows:
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"item {place} of the data set is no array of numbers ({error})") from None
         return x if x.dtype == torch.uint8 else x.float()
+
+
+def _finite(found: Tensor, rows: Tensor, name: str) -> Tensor:
+    """What was read, unless a number is none: training would only say that the critic's value is not finite."""
+    if found.dtype != torch.uint8 and not bool(torch.isfinite(found).all()):
+        bad = int(rows[~torch.isfinite(found).all(dim=1)][0])
+        raise InputError(
+            f"{name} holds a NaN or infinite value in row {bad}; drop such rows, or fill them in"
+        )
+    return found
 
 
 def _plain(label: Any) -> Any:

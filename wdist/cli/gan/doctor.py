@@ -19,7 +19,7 @@ def doctor(
     loss: Annotated[str, typer.Option(help="Which game, as for train.")] = "wgan-gp",
     conditional: Annotated[bool, typer.Option("--conditional", help="By class, as for train.")] = False,
     published: Annotated[bool, typer.Option(help="Rates and rules as the paper has them.")] = False,
-    generator: Annotated[str | None, typer.Option(help="mlp, dcgan, residual.")] = None,
+    generator: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, palette.")] = None,
     critic: Annotated[str | None, typer.Option(help="mlp, dcgan, residual, patches; as for train.")] = None,
     units: Annotated[str | None, typer.Option(help="Hidden layers of an mlp: 100,100.")] = None,
     channels: Annotated[int | None, typer.Option(help="Width of convolutional nets.")] = None,

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["describe", "show"]
 
 FIGURES = {
-    "debiased": "debiased W1", "w1": "raw W1", "floor": " floor", "recall": "recall", "diversity": "diversity",
-    "stays": "in class", "missing": "missing", "calibrated": "by card",
+    "debiased": "debiased", "w1": "raw W1", "floor": " floor", "recall": "recall", "diversity": "diversity",
+    "stays": "in class", "missing": "missing", "calibrated": "card W1",
 }  # fmt: skip
 """What a row of the evaluations shows where it is taken, and what it calls it."""
 
 
 class Evaluations:
-    """The evaluations of a run as a table that grows above the bar: best so far with a star, a collapse by its name."""
+    """The evaluations of a run as a table that grows above the bar: the best has a star, a collapse is named below."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -41,10 +41,12 @@ class Evaluations:
         found = report.evaluation.numbers
         if not self.titles:
             self.titles = {key: title for key, title in FIGURES.items() if key in found}
-            self.console.print("  ".join(["    step", *self.titles.values()]), style="bold", soft_wrap=True)
+            self.console.print("  ".join(["  step", *self.titles.values()]), style="bold", soft_wrap=True)
         cells = [f"{found[key]:>{len(title)}.4g}" for key, title in self.titles.items()]
-        marks = " *" * report.verdict.newest + f" {report.verdict.collapse}" * bool(report.verdict.collapse)
-        self.console.print("  ".join([f"{report.step:>8}", *cells]) + marks, soft_wrap=True)
+        star = "*" * report.verdict.newest
+        self.console.print("  ".join([f"{report.step:>6}", *cells]) + star, soft_wrap=True)
+        if report.verdict.collapse:
+            self.console.print(f"{'':8}{report.verdict.collapse}", soft_wrap=True)
 
 
 def show(run: Run, tensorboard: bool) -> None:

@@ -70,7 +70,7 @@ def train(
     published: Annotated[
         bool, _option("Rates and rules as the paper has them, not those measured for small nets.", STEPS)
     ] = False,
-    generator: Annotated[str | None, _option("mlp, dcgan, residual.", NETS)] = None,
+    generator: Annotated[str | None, _option("mlp, dcgan, residual, palette (few flat colours).", NETS)] = None,
     critic: Annotated[str | None, _option(CRITIC, NETS, show_default="mlp")] = None,
     units: Annotated[str | None, _option("Hidden layers of an mlp: 100,100.", NETS)] = None,
     channels: Annotated[int | None, _option("Width of convolutional nets.", NETS)] = None,
