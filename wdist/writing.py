@@ -1,12 +1,23 @@
-"""How text files are written: whole or not at all."""
+"""How files are written: text whole or not at all, tensors with the rights that other files have."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors.torch import save_file
+from torch import Tensor
+
 from wdist.errors import InputError
 
-__all__ = ["write_whole"]
+__all__ = ["write_tensors", "write_whole"]
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
+    """Write a safetensors file that others may read as they may any other file: by itself it is its writer's alone."""
+    path.touch()
+    rights = path.stat().st_mode
+    save_file(tensors, path, metadata=header)
+    path.chmod(rights)
 
 
 def write_whole(path: Path, text: str) -> None:

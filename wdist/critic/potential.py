@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from wdist.arrays import as_tensor
@@ -23,6 +22,7 @@ from wdist.critic.convolution import ConvNet, ScalarConvNet
 from wdist.critic.flats import FlatNet
 from wdist.critic.nets import ACTIVATIONS, ScalarMLP
 from wdist.errors import InputError
+from wdist.writing import write_tensors
 
 __all__ = ["Potential", "Scaling", "rows_at_once", "standard_radius"]
 
@@ -123,7 +123,7 @@ class Potential:
         tensors = {"shift": self.scaling.shift, **{f"net.{k}": v for k, v in self.net.state_dict().items()}}
         held = {name: tensor.contiguous() for name, tensor in tensors.items()}
         try:
-            save_file(held, path, metadata={"wdist": json.dumps(header)})
+            write_tensors(Path(path), held, {"wdist": json.dumps(header)})
         except (OSError, SafetensorError) as error:
             raise InputError(f"{path} cannot be written ({error}); choose another") from None
 

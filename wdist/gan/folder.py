@@ -135,7 +135,10 @@ class RunFolder:
         try:
             found: Json = json.loads(self.config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.path} holds no run of `wdist gan train` ({error})") from None
+            why = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"{self.path} holds no run of `wdist gan train` ({self.config.name}: {why})"
+            ) from None
         return found
 
     def rows(self) -> list[Json]:

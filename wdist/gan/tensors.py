@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.writing import write_tensors
 
 __all__ = ["read_tree", "write_tree"]
 
@@ -37,7 +37,7 @@ def write_tree(path: Path, tree: dict[str, Any]) -> None:
     header = {"wdist": shape, "checksum": _checksum(shape, tensors)}
     part = path.with_name(f".{path.name}.part")
     try:
-        save_file(tensors, part, metadata=header)
+        write_tensors(part, tensors, header)
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
