@@ -27,9 +27,14 @@ __all__ = ["CODED", "SEEDS", "measure", "table"]
 Record = dict[str, Any]
 SEEDS = range(101, 104)
 COUNTED, MATCHED, PAIRS = 10_000, 2_000, 3
-CODED = {"with codes": (True, 1), "with codes, longer": (True, 3), "without": (False, 1)}
+CODED: dict[str, tuple[bool, int, int]] = {
+    "with codes": (True, 1, 1),
+    "with codes, longer": (True, 3, 1),
+    "with codes, large batches": (True, 1, 4),
+    "without": (False, 1, 1),
+}
 """Latents: the preset's, whose first coordinate is a code, or one of as many coordinates, all continuous; and how many
-times the preset's steps are taken."""
+times the preset's steps and batch are taken."""
 
 
 def measure(
@@ -55,11 +60,11 @@ def measure(
                     )
 
 
-def _run(name: str, coded: bool, times: int, seed: int, steps: int | None) -> Record:
+def _run(name: str, coded: bool, longer: int, larger: int, seed: int, steps: int | None) -> Record:
     config = gan.preset("wgan-gp", name, held_every=0)
     if not coded:
         config = replace(config, generator=replace(config.generator, codes=0))  # type: ignore[type-var]
-    config = replace(config, steps=steps or times * config.steps)
+    config = replace(config, steps=steps or longer * config.steps, batch=larger * config.batch)
     load, cpu = os.getloadavg()[0], time.process_time()
     trainer = gan.Trainer(config, seed=seed)
     for _ in trainer.steps(config.steps):
@@ -77,6 +82,7 @@ def _run(name: str, coded: bool, times: int, seed: int, steps: int | None) -> Re
         "w1": _mean_w1(list(made.split(MATCHED)), real),
         "floor": _mean_w1(real[PAIRS:], real),
         "steps": config.steps,
+        "batch": config.batch,
         "cpu": cpu,
         "load": load,
     }

@@ -25,6 +25,7 @@ def shapes(folder, n, seed=0):
         image = Image.new("RGB", (side, side), "white")
         pen, box = ImageDraw.Draw(image), (side // 4, side // 4, 3 * side // 4, 3 * side // 4)
         (pen.ellipse if k % 2 else pen.rectangle)(box, fill=COLOURS[k % 3])
+        pen.rectangle((0, 0, side // 4, side // 4), fill=(4 * k, 0, 0))  # so that no two are alike
         image.save(folder / f"{k:03d}.{'jpg' if k % 5 == 0 else 'png'}")
 
 

@@ -192,16 +192,16 @@ class TestTrouble:
 
     def test_a_full_disk_costs_the_checkpoint_and_not_the_run(self, tmp_path, monkeypatch):
         run = begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE)
-        heard, whole = [], tensors.save_file
+        heard, whole = [], tensors.write_tensors
         run.tell = heard.append
 
-        def full(content, path, metadata):
+        def full(path, content, header):
             if run.trainer.step in (6, 9):
                 path.write_bytes(b"part")
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            whole(content, path, metadata=metadata)
+            whole(path, content, header)
 
-        monkeypatch.setattr(tensors, "save_file", full)
+        monkeypatch.setattr(tensors, "write_tensors", full)
         going = run.train()
         for report in going:
             if report.step == 10:

@@ -249,11 +249,11 @@ class TestFiles:
         reference.save(path)
         before = path.read_bytes()
 
-        def breaks(tensors, part, **_):
+        def breaks(part, *_):
             part.write_bytes(b"half")
             raise OSError("disk full")
 
-        monkeypatch.setattr("wdist.inference.keeping.save_file", breaks)
+        monkeypatch.setattr("wdist.inference.keeping.write_tensors", breaks)
         with pytest.raises(wdist.InputError, match=r"cannot be written \(disk full\); choose another"):
             reference.save(path)
         assert path.read_bytes() == before

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.writing import write_tensors
 
 __all__ = ["keep", "kept", "kind_of"]
 
@@ -32,9 +32,7 @@ def keep(path: str | Path, kind: str, tensors: dict[str, Tensor], about: dict[st
     header = json.dumps({"format": FORMAT, "kind": kind, **about})
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(
-            {name: t.cpu().contiguous() for name, t in tensors.items()}, part, metadata={"wdist": header}
-        )
+        write_tensors(part, {name: t.cpu().contiguous() for name, t in tensors.items()}, {"wdist": header})
         part.replace(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be written ({error}); choose another") from None
