@@ -12,6 +12,7 @@ import torch
 
 import wdist
 from wdist import Cones, Critic, GradientPenalty, InputError, Orthonormal
+from wdist.critic import peak_gradient
 from wdist.critic.parts import MOST_REPORT, MOST_VALIDATION, Split
 from wdist.critic.retraction import OrthonormalAdam
 from wdist.critic.step import CriticStep
@@ -87,17 +88,25 @@ def test_a_step_in_pieces_is_the_same(constraint):
 
 def full(monkeypatch, most):
     """Let every network run out of memory on more than so many points while it learns."""
-    forward = wdist.critic.cones.ConeNet.forward
+    forward, distances = wdist.critic.cones.ConeNet.forward, peak_gradient._distances
     asked = []
+
+    def check(x):
+        asked.append(len(x))
+        if len(x) > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     def guarded(self, x):
         if torch.is_grad_enabled():
-            asked.append(len(x))
-            if len(x) > most:
-                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            check(x)
         return forward(self, x)
 
+    def written_out(x, centres):
+        check(x)
+        return distances(x, centres)
+
     monkeypatch.setattr(wdist.critic.cones.ConeNet, "forward", guarded)
+    monkeypatch.setattr(peak_gradient, "_distances", written_out)
     return asked
 
 
