@@ -180,3 +180,12 @@ def test_a_run_is_judged_as_by_gan_evaluate(here):
 )
 def test_refused(line, text, here):
     assert refusal(line).startswith(text)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_finished_is_judged_at_its_newest_checkpoint(here):
+    train(here / "seven")
+    (here / "seven" / "generator.safetensors").unlink()
+    assert run("report seven").exit_code == 0
+    there = json.loads(run("gan evaluate seven --json").stdout)["seven"]
+    assert page()[1]["evaluation"]["numbers"]["debiased"] == there["debiased"]

@@ -261,8 +261,8 @@ class Calibration:
             version, trials = kept.pop("format"), kept.pop("trials")
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise InputError(
-                f"{path} is no card that wdist saved ({type(error).__name__}: {error}); those that come with wdist are "
-                f"{', '.join(Calibration.shipped())}"
+                f"{path} is no card that wdist saved ({getattr(error, 'strerror', None) or error}); those that come "
+                f"with wdist are {', '.join(Calibration.shipped())}"
             ) from None
         if version != FORMAT:
             raise InputError(f"{path} has format {version}, and this version of wdist reads {FORMAT}")

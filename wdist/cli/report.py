@@ -151,7 +151,8 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
         from wdist.report.run import READ
     run, card = RunFolder(path), path / "card.json" if path.is_dir() else path
     if run.config.exists():
-        evaluation = _judged(run, seed) if judge and run.generator.exists() else None
+        made = run.generator.exists() or any((path / "checkpoints").glob("step-*"))
+        evaluation = _judged(run, seed) if judge and made else None
         files = [path / name for name in READ if (path / name).exists()]
         return of_run(path, evaluation, origin=_origin(ctx, seed, *files))
     if not card.exists() or card.suffix != ".json":
@@ -163,7 +164,7 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
 
 
 def _judged(run: RunFolder, seed: int) -> Evaluation:
-    """Judge the run's generator by points that its training never saw."""
+    """Judge the run's generator, finished or not, by points that its training never saw."""
     from wdist.gan.folder import generator_in
     from wdist.gan.judging import judge_after
     from wdist.gan.recipes import rebuilt
