@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -68,23 +69,24 @@ CONTESTANTS: dict[str, wdist.Critic] = {
 
 
 def measure(
-    into: Table, cells: list[str], contestants: list[str], seeds: range, tell: Callable[[str], None]
-) -> None:
-    """Fill a table, a record a case, contestant and seed; those that are there stay."""
+    into: Table, cells: list[str], contestants: list[str], seeds: range, device: str, tell: Callable[[str], None]
+) -> None:  # fmt: skip
+    """Fill a table, a record a case, contestant and seed, all fitted on one device; those that are there stay."""
     for cell in cells:
         case = CELLS[cell]()
         for name in contestants:
             for seed in seeds:
                 key = f"{cell} | {name} | {seed}"
                 if key not in into:
-                    into.add({"key": key, **record(cell, case, name, seed)})
+                    into.add({"key": key, **record(cell, case, name, seed, device)})
                     tell(f"{key}: {into.rows[-1]['error']:+.2%} in {into.rows[-1]['cpu']:.1f} s of CPU")
 
 
-def record(cell: str, case: Case, name: str, seed: int) -> Record:
+def record(cell: str, case: Case, name: str, seed: int, device: str) -> Record:
     """Run one contestant on one case, and search for its steepest slope."""
+    method = replace(CONTESTANTS[name], device=None if device == "cpu" else device)
     load, cpu = os.getloadavg()[0], time.process_time()
-    found = wdist.estimate(case.a, case.b, method=CONTESTANTS[name], seed=seed)
+    found = wdist.estimate(case.a, case.b, method=method, seed=seed)
     cpu = time.process_time() - cpu
     potential, rng = found.detail.potential, torch.Generator().manual_seed(seed)
     x, y = (potential.scaling(law.draw(PROBES, rng)) for law in (case.a, case.b))

@@ -111,6 +111,9 @@ def critic(
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(critic_.FRESH))] = len(
         critic_.FRESH
     ),
+    device: Annotated[
+        str, typer.Option(help="cpu; or cuda where it is, whose table is a file of its own.")
+    ] = "cpu",
     quick: Quick = False,
     resume: Resume = False,
     keep: Keep = False,
@@ -123,8 +126,9 @@ def critic(
     for given, known in ((cells, critic_.CELLS), (contestants, critic_.CONTESTANTS)):
         if unknown := set(given) - set(known):
             raise typer.BadParameter(f"no {', '.join(sorted(unknown))} here; choose {', '.join(known)}")
-    table = begun(folder(quick) / "critic.json", resume=resume, keep=keep)
-    critic_.measure(table, cells, contestants, critic_.FRESH[: 1 if quick else seeds], typer.echo)
+    name = "critic.json" if device == "cpu" else f"critic_{device}.json"
+    table = begun(folder(quick) / name, resume=resume, keep=keep)
+    critic_.measure(table, cells, contestants, critic_.FRESH[: 1 if quick else seeds], device, typer.echo)
 
 
 @app.command()
