@@ -169,7 +169,10 @@ def _answer(a: Any, b: Any, method: str | wdist.Method, truth: float) -> Record:
 
 
 def table(rows: list[Record]) -> str:
-    """A line a dimension and method: errors, and how often the stated interval held the truth."""
+    """A line a dimension and method: errors, and how often the stated interval held the truth.
+
+    What asks for no card has another line, of the laws whose family is on the card.
+    """
     head = [
         "d",
         "how",
@@ -186,8 +189,12 @@ def table(rows: list[Record]) -> str:
     for dim in dict.fromkeys(row["d"] for row in rows):
         for name in names:
             here = [row for row in rows if row["d"] == dim and name in row["answers"]]
+            known = [row for row in here if READINGS[0] in row["answers"]]
             if here:
                 out.append("| " + " | ".join([str(dim), name, *_line(here, name)]) + " |")
+            if name in OTHERS and 0 < len(known) < len(here):
+                cells = [str(dim), f"{name}, families of the card", *_line(known, name)]
+                out.append("| " + " | ".join(cells) + " |")
     return "\n".join([*out, "", *_summary(rows)]) + "\n"
 
 

@@ -64,6 +64,20 @@ class TestTable:
         assert f"| 2 | {kappa.READINGS[1]} | 3 | ±28.9 % | 0.0 % | +50 % (f) | 1 of 2 |" in text
         assert "interval held W1 in 2 of 3 instances (67%); in 1 more" in text
 
+    def test_what_asks_for_no_card_has_a_line_of_the_families_that_the_card_has(self):
+        def read(families, errors):
+            answers = {
+                "penalty": {"value": 1.0, "error": errors, "cpu": 1.0, "interval": None, "lower": None}
+            }
+            return {"d": 2, "family": "f", "truth": 1.0, "answers": {**answers, **families}}
+
+        known = {
+            kappa.READINGS[0]: {"value": 1.0, "error": 0.0, "cpu": 1.0, "interval": [0.5, 2.0], "lower": None}
+        }
+        text = kappa.table([read(known, -0.01), read({}, 0.5)])
+        assert "| 2 | penalty | 2 | ±35.4 % |" in text
+        assert "| 2 | penalty, families of the card | 1 | ±1.0 % |" in text
+
     def test_the_factor_is_that_of_half_the_interval(self):
         assert "| 1 of 1 | 2.00 |" in kappa.table([self.ROWS[3]])
 

@@ -186,6 +186,8 @@ def test_refused(line, text, here):
 def test_a_run_that_is_not_finished_is_judged_at_its_newest_checkpoint(here):
     train(here / "seven")
     (here / "seven" / "generator.safetensors").unlink()
-    assert run("report seven").exit_code == 0
+    result = run("report seven")
+    assert result.exit_code == 0
+    assert "seven is not finished: " in result.stderr
     there = json.loads(run("gan evaluate seven --json").stdout)["seven"]
     assert page()[1]["evaluation"]["numbers"]["debiased"] == there["debiased"]

@@ -19,7 +19,7 @@ from wdist.cli import app
 from wdist.cli.gan import asked, live
 from wdist.cli.gan.writers import tensorboard_writer
 from wdist.errors import InputError
-from wdist.gan.folder import RunFolder, generator_in
+from wdist.gan.folder import RunFolder, found_in
 from wdist.gan.judging import evaluator_of
 from wdist.gan.recipes import completed, described, rebuilt
 from wdist.gan.run import Pace, begin, resume
@@ -221,7 +221,7 @@ class TestRuns:
         for report in run.train():
             kept[report.step] = run.trainer.generator.draw(3, torch.Generator().manual_seed(0))
         best, newest = (
-            generator_in(path).draw(3, torch.Generator().manual_seed(0))
+            found_in(path).generator.draw(3, torch.Generator().manual_seed(0))
             for path in (folder.best, folder.path)
         )
         assert torch.equal(best, kept[4])

@@ -21,7 +21,7 @@ from wdist.cli import app
 from wdist.errors import InputError, NotConvergedError
 from wdist.gan import tensors
 from wdist.gan.critics import CRITICS
-from wdist.gan.folder import RunFolder, found_in, generator_in
+from wdist.gan.folder import RunFolder, found_in
 from wdist.gan.recipes import GENERATORS
 from wdist.gan.run import Interrupted, Pace, begin, resume
 
@@ -305,7 +305,7 @@ class TestFiles:
             assert sheet.size == (8 * 56, 8 * 56)
         assert json.loads((tmp_path / "r" / "environment.json").read_text())["torch"] == torch.__version__
         rng = torch.Generator().manual_seed(0)
-        made = generator_in(tmp_path / "r").draw(3, rng)
+        made = found_in(tmp_path / "r").generator.draw(3, rng)
         assert torch.equal(made, run.trainer.generator.draw(3, torch.Generator().manual_seed(0)))
 
 
@@ -392,7 +392,7 @@ class TestUnfinished:
             if report.step == 3:
                 break
         made = run.trainer.generator.draw(4, torch.Generator().manual_seed(0), label=1)
-        found = generator_in(tmp_path / "c")
+        found = found_in(tmp_path / "c").generator
         assert torch.equal(found.draw(4, torch.Generator().manual_seed(0), label=1), made)
         assert (found.form, found.names) == (run.trainer.form, ("0", "1"))
 

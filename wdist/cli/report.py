@@ -32,7 +32,7 @@ from wdist.cli.options import (
 )  # fmt: skip
 from wdist.cli.reading import check_header, names_in, read, read_weights
 from wdist.cli.spelling import given, spelled
-from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress
+from wdist.cli.terminal import EXIT_CODES, UNCONVERGED, bar, guarded, output, progress, say
 from wdist.cli.writing import check_folder
 from wdist.errors import InputError
 
@@ -165,14 +165,15 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
 
 def _judged(run: RunFolder, seed: int) -> Evaluation:
     """Judge the run's generator, finished or not, by points that its training never saw."""
-    from wdist.gan.folder import generator_in
+    from wdist.gan.folder import found_in
     from wdist.gan.judging import judge_after
     from wdist.gan.recipes import rebuilt
 
     with progress(f"judging {run.path}"):
         try:
-            data = rebuilt(run.read_config()["config"]).data
-            return judge_after(data, seed=seed)(generator_in(run.path))
+            data, found = rebuilt(run.read_config()["config"]).data, found_in(run.path)
+            say(found.told)
+            return judge_after(data, seed=seed)(found.generator)
         except InputError as error:
             raise InputError(f"{error}; --no-judge makes the page without its coverage") from None
 

@@ -22,7 +22,7 @@ from wdist.errors import InputError
 from wdist.gan.generator import Generator, load
 from wdist.gan.state import Checkpoints
 
-__all__ = ["Found", "RunFolder", "environment", "found_in", "generator_in"]
+__all__ = ["Found", "RunFolder", "environment", "found_in"]
 
 Json = dict[str, Any]
 READ = 10
@@ -214,8 +214,3 @@ def found_in(path: Path) -> Found:
     told = [f"passed over: {fault}" for fault in faults]
     told.append(f"{path} is not finished: {which} of step {step} of {config['steps']}")
     return Found(Generator.of(state["about"], state["averaged"]), step, "; ".join(told))
-
-
-def generator_in(path: Path) -> Generator:
-    """The generator that `found_in` finds."""
-    return found_in(path).generator
