@@ -159,8 +159,9 @@ def opened(data: Any, held_out: float = 0.2, labelled: bool = False) -> Parts:
     """Turn what a user holds into what training sees and what it never does.
 
     Args:
-        data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W) or
-            (n, H, W, C), uint8 for images; `Samples`; a map-style torch `Dataset`; or a Source, which draws for ever.
+        data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W),
+            (n, H, W, C) or (n, C, H, W), uint8 for images (`Form.channels_first` tells the last two apart); `Samples`;
+            a map-style torch `Dataset`; or a Source, which draws for ever.
         held_out: Share of a finite set that is held out (a recipe has its own).
         labelled: Whether the classes of a `Dataset` of pairs (x, class) are wanted: its `targets`, as in torchvision,
             or else each item is read once for its own.
@@ -229,7 +230,9 @@ def of_array(array: Any, name: str) -> Rows:
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim < 2 or not bool(torch.isfinite(points).all()):
         fault = f"has shape {tuple(points.shape)}" if points.ndim < 2 else "holds a NaN or infinite value"
-        raise InputError(f"{name} {fault}; pass finite points (n, d), or images (n, H, W) or (n, H, W, C)")
+        raise InputError(
+            f"{name} {fault}; pass finite points (n, d), or images (n, H, W), (n, H, W, C) or (n, C, H, W)"
+        )
     return Rows(points.flatten(1).float(), tuple(points.shape[1:]), about=name)
 
 
