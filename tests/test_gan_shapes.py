@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from typer.testing import CliRunner
 
+import wdist
 from wdist import gan
+from wdist.cli import app
+from wdist.gan import pictures
 from wdist.gan.critics import CRITICS
 from wdist.gan.data import Form
+from wdist.gan.folder import RunFolder, found_in
 from wdist.gan.recipes import GENERATORS
+from wdist.gan.run import Pace, begin
 
 LEVELS = np.random.default_rng(5).integers(0, 256, (40, 12, 16, 3)).astype(np.uint8)
 """(n, H, W, C)."""
@@ -63,3 +70,73 @@ class TestChannelsFirst:
         lying = by_first.draw(5, rng()).reshape(5, 3, 12, 16)
         assert torch.allclose(lying.movedim(1, 3), by_last.draw(5, rng()).reshape(5, 12, 16, 3), atol=1e-9)
         assert by_first.images(5, rng()).shape == (5, 3, 12, 16)
+
+
+class Items(torch.utils.data.Dataset):
+    """What it is given, item by item."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, place):
+        return self.items[place]
+
+
+def tiny(data, **changes):
+    nets = {"generator": gan.MLPGenerator((8,), 4), "critic": wdist.MLP((8,)), "batch": 8, "n_critic": 1}
+    return gan.preset("wgan-gp", data, **{**nets, "steps": 2, **changes})
+
+
+def begun(folder, data, **changes):
+    """A run to its end, and the sheet of its last step as PIL reads it."""
+    run = begin(RunFolder(folder), tiny(data, **changes), 0, Pace(samples=1))
+    assert [report.step for report in run.train()] == [1, 2]
+    return run, folder / "samples" / "000000002.png"
+
+
+class TestSheets:
+    @pytest.mark.parametrize(
+        ("shape", "mode"),
+        [
+            ((16, 16), "L"), ((16, 16, 1), "L"), ((1, 16, 16), "L"), ((16, 16, 2), "L"), ((16, 16, 3), "RGB"),
+            ((3, 16, 16), "RGB"), ((16, 16, 4), "RGBA"), ((4, 16, 16), "RGBA"), ((16, 16, 5), "RGB"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("floats", [False, True])
+    def test_every_image_is_drawn(self, shape, mode, floats, tmp_path):
+        levels = np.random.default_rng(1).integers(0, 256, (40, *shape)).astype(np.uint8)
+        data = Items(list(torch.from_numpy(levels) / 255)) if floats else levels
+        run, path = begun(tmp_path / "run", data)
+        assert run.told == []
+        with Image.open(path) as sheet:
+            assert (sheet.mode, sheet.size) == (mode, (8 * 48, 8 * 48))
+            drawn = np.array(sheet)[:48:3, :48:3]
+        made = run.trainer.generator.images(64, rng(), None)[0].numpy()
+        made = np.moveaxis(made, 0, -1) if shape[-1] == 16 and len(shape) == 3 else made
+        made = made[..., 0] if len(shape) == 3 and made.shape[-1] <= 2 else made
+        assert np.array_equal(drawn, made[..., :3] if made.shape[-1] == 5 else made)
+
+    def test_points_without_a_picture_are_told_to_go_to_an_array(self, tmp_path):
+        run, path = begun(tmp_path / "run", np.random.default_rng(1).normal(size=(40, 2, 3, 4, 5)))
+        assert run.told == []
+        assert not path.exists()
+        line = ["gan", "sample", str(tmp_path / "run"), "--out", str(tmp_path / "x.png")]
+        result = CliRunner().invoke(app, line, prog_name="wdist")
+        assert result.exit_code == 2
+        assert "no picture; pass --out points.npy" in " ".join(result.stderr.split())
+
+    def test_a_picture_that_fails_is_said_once_and_ends_no_run(self, tmp_path, monkeypatch):
+        def fail(*_):
+            raise TypeError("no mode for that")
+
+        monkeypatch.setattr(pictures, "sheet", fail)
+        monkeypatch.setattr(pictures, "curve", fail)
+        run, _ = begun(tmp_path / "run", LEVELS)
+        assert run.told == [
+            f"at step {step}: no {what} (TypeError: no mode for that)"
+            for step, what in ((1, "sheet of samples"), (2, "curve"))
+        ]
+        assert found_in(tmp_path / "run").step is None

@@ -1,6 +1,7 @@
 """Pictures of a run: a sheet of what the generator makes, the curve of what the critic read, and both beside the data.
 
-Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture.
+Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture. Of images
+whose channels are no colours one is shown where there are two, and three where there are more than four.
 `portrait` has samples beside the training images nearest to them, the curve, and how near that is.
 """
 
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 
 from wdist.errors import InputError
+from wdist.gan.data import Form
 from wdist.gan.generator import Generator
 from wdist.gan.nearest import Novelty
 
@@ -42,10 +44,11 @@ def sheet(
         label: Of which class; None for all, of which a sheet has each in its turn.
     """
     rng = torch.Generator().manual_seed(seed)
-    if len(generator.form.shape) >= 2:
+    if len(generator.form.shape) in (2, 3):
         names, n = generator.names, n or SHEET
         wanted = [names[k * len(names) // n] for k in range(n)] if names and label is None else label
-        _save(Image.fromarray(tiled(generator.images(n, rng, wanted).cpu().numpy())), path)
+        levels = _shown(generator.images(n, rng, wanted).cpu(), generator.form)
+        _save(Image.fromarray(tiled(levels.numpy())), path)
         return True
     if generator.dim != 2:
         return False
@@ -64,6 +67,15 @@ def sheet(
     ax.legend(loc="upper right")
     _save(figure, path)
     return True
+
+
+def _shown(images: torch.Tensor, form: Form) -> torch.Tensor:
+    """Images (n, ...) as a PNG has them: (n, H, W) of one channel or two, (n, H, W, 3 or 4) of more."""
+    levels = form.as_images(images.flatten(1))
+    channels = levels.shape[3]
+    if channels <= 2:
+        return levels[..., 0]
+    return levels if channels == 4 else levels[..., :3]
 
 
 def tiled(images: np.ndarray[Any, Any], least: int = 56) -> np.ndarray[Any, Any]:
