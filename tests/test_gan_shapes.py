@@ -9,12 +9,15 @@ from typer.testing import CliRunner
 import wdist
 from wdist import gan
 from wdist.cli import app
+from wdist.errors import InputError
 from wdist.gan import pictures
 from wdist.gan.critics import CRITICS
 from wdist.gan.data import Form
 from wdist.gan.folder import RunFolder, found_in
+from wdist.gan.indexed import DatasetRows
 from wdist.gan.recipes import GENERATORS
 from wdist.gan.run import Pace, begin
+from wdist.gan.sets import opened
 
 LEVELS = np.random.default_rng(5).integers(0, 256, (40, 12, 16, 3)).astype(np.uint8)
 """(n, H, W, C)."""
@@ -140,3 +143,54 @@ class TestSheets:
             for step, what in ((1, "sheet of samples"), (2, "curve"))
         ]
         assert found_in(tmp_path / "run").step is None
+
+
+class TestImagesOfPil:
+    @pytest.mark.parametrize(
+        ("mode", "read", "shape"),
+        [
+            ("L", "L", (12, 16)), ("RGB", "RGB", (12, 16, 3)), ("RGBA", "RGBA", (12, 16, 4)), ("1", "L", (12, 16)),
+            ("P", "RGB", (12, 16, 3)), ("CMYK", "RGB", (12, 16, 3)),
+        ],
+    )  # fmt: skip
+    def test_they_are_read_in_their_own_mode(self, mode, read, shape):
+        images = [Image.fromarray(image).convert(mode) for image in LEVELS]
+        parts = opened(Items([(image, k % 2) for k, image in enumerate(images)]), labelled=True)
+        assert parts.train.images
+        assert parts.train.shape == parts.held.shape == shape
+        wanted = {np.asarray(image.convert(read)).tobytes() for image in images}
+        for rows in (parts.train, parts.held):
+            read_levels = rows.at(torch.arange(len(rows)))
+            assert read_levels.dtype == torch.uint8
+            assert {row.numpy().tobytes() for row in read_levels} <= wanted
+
+    def test_what_is_transparent_is_laid_over_white_as_of_a_folder(self):
+        images = [Image.new("LA", (16, 12), (9, 0))] * 4
+        assert opened(Items(images)).train.points().eq(1).all()
+
+    @pytest.mark.parametrize(
+        ("odd", "text"),
+        [
+            (Image.new("L", (20, 12)), r"item 3 is of shape \(12, 20\) \(mode L\) and item 0 is of shape \(12, 16\)"),
+            (Image.new("RGB", (16, 12)), r"item 3 is of shape \(12, 16, 3\) \(mode RGB\) and item 0 is of shape"),
+            (Image.new("I;16", (16, 12)), r"item 3 of the data set has more than 8 bits a level \(mode I;16\)"),
+            (torch.zeros(12, 16), r"item 3 is of shape \(12, 16\) and item 0 is of shape \(12, 16\) \(mode L\)"),
+        ],
+    )  # fmt: skip
+    def test_one_that_differs_is_named(self, odd, text):
+        items = [Image.new("L", (16, 12), k) for k in range(9)]
+        items[3] = odd
+        rows = DatasetRows(Items(items))
+        with pytest.raises(InputError, match=text):
+            rows.part(torch.arange(8, -1, -1)).read(torch.arange(9))  # what the first is stays so in a part
+
+    def test_they_are_trained_on_as_the_array_of_their_levels_is(self, tmp_path):
+        runs = []
+        for name, data in (("pil", Items([Image.fromarray(image) for image in LEVELS])), ("array", LEVELS)):
+            run, _ = begun(tmp_path / name, data, workers=2 if name == "pil" else 0)
+            runs.append(run.trainer.generator.draw(5, rng()))
+        assert torch.equal(*runs)
+
+    def test_no_item_at_all_is_refused(self):
+        with pytest.raises(InputError, match="the Items is empty"):
+            opened(Items([]))
