@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -194,3 +195,22 @@ class TestImagesOfPil:
     def test_no_item_at_all_is_refused(self):
         with pytest.raises(InputError, match="the Items is empty"):
             opened(Items([]))
+
+
+class TestPairs:
+    @pytest.mark.parametrize(
+        "shape",
+        [(12, 16), (12, 16, 1), (12, 16, 2), (12, 16, 3), (12, 16, 4), (4, 12, 16), (3, 12, 16), (12, 16, 5)],
+    )
+    def test_images_of_any_channels_stand_beside_their_nearest(self, shape):
+        form = Form(shape)
+        points = torch.rand(30, form.dim, generator=rng())
+        nearest = points.flip(0)
+        found = gan.Novelty(points, nearest, torch.arange(30), torch.ones(30), torch.ones(9))
+        ax = Figure().subplots()
+        pictures._pairs(ax, found, form)
+        page = ax.images[0].get_array()
+        images = form.as_images(nearest)[0]  # to the right of the first: after 16 pixels and a gap of one
+        alpha = images[..., 3:] if images.shape[-1] == 4 else torch.ones(12, 16, 1)
+        seen = images[..., :1] if images.shape[-1] <= 2 else images[..., :3]
+        assert np.allclose(page[:12, 17:33], alpha * seen + 1 - alpha, atol=1e-6)

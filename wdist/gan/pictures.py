@@ -105,7 +105,7 @@ def portrait(
 
     Args:
         found: The images, the first of which are shown, as they came.
-        shape: Of one image: (H, W) or (H, W, C).
+        shape: Of one image: (H, W), (H, W, C) or (C, H, W). What is transparent is laid over white.
         rows: The run's log.
         path: The PNG.
         title: The finding.
@@ -115,7 +115,9 @@ def portrait(
         InputError: if points of this shape are no images.
     """
     if len(shape) not in (2, 3):
-        raise InputError(f"points of shape {shape} are no images (H, W) or (H, W, C), and have no portrait")
+        raise InputError(
+            f"points of shape {shape} are no images (H, W), (H, W, C) or (C, H, W), and have no portrait"
+        )
     from matplotlib.figure import Figure
 
     figure: Any = Figure(figsize=(12, 5.8), layout="constrained")
@@ -125,7 +127,7 @@ def portrait(
     _curve(above, rows, unit)
     above.legend(fontsize=8, **ABOVE)
     _distances(below, found)
-    _pairs(right.subplots(), found, shape)
+    _pairs(right.subplots(), found, Form(shape))
     _save(figure, path)
 
 
@@ -161,24 +163,33 @@ def _distances(ax: Any, found: Novelty) -> None:
     ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **ABOVE)
 
 
-def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
+def _pairs(ax: Any, found: Novelty, form: Form) -> None:
     """Generated images, each with the training image nearest to it on its right, and its distance below."""
     down, across = PAIRS
-    h, w = shape[:2]
+    _, h, w = form.geometry
+    made, near = (_on_white(points[: down * across], form) for points in (found.generated, found.nearest))
     gap = max(2, h // 8)
     tall, wide = h + 3 * gap, 2 * w + 2 * gap
     page = np.ones((down * tall, across * wide, 3), np.float32)
-    for k, pair in enumerate(zip(found.generated[: down * across], found.nearest, strict=False)):
+    for k, pair in enumerate(zip(made, near, strict=True)):
         top, start = k // across * tall, k % across * wide
         for place, image in enumerate(pair):
             begin = start + place * (w + gap // 2)
-            page[top : top + h, begin : begin + w] = image.reshape(h, w, -1).clamp(0, 1).numpy()
+            page[top : top + h, begin : begin + w] = image.numpy()
         ax.text(start + w, top + h + gap, f"{found.distances[k]:.1f}", ha="center", va="center", fontsize=8)
     ax.imshow(page, interpolation="nearest")
     ax.set_title(
         "generated (left) and the training image nearest to it (right), their distance below", fontsize=10
     )
     ax.axis("off")
+
+
+def _on_white(points: torch.Tensor, form: Form) -> torch.Tensor:
+    """Points (n, d) as colours between 0 and 1, (n, H, W, 3), or (n, H, W, 1) if grey."""
+    levels = _shown(points.clamp(0, 1), form)
+    if levels.ndim == 3:
+        return levels[..., None]
+    return levels if levels.shape[3] == 3 else 1 - levels[..., 3:] * (1 - levels[..., :3])
 
 
 def _figure(width: float, height: float) -> Any:
