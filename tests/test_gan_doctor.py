@@ -140,6 +140,16 @@ class TestFaults:
         assert "(0 is BatchNorm2d)" in found["one point at a time"].wrong
         assert "critic.0 is BatchNorm2d" in found["parts of a batch (processes, accumulation)"].wrong
 
+    def test_batch_normalisation_in_a_generator_is_a_fault_of_parts_alone(self):
+        check, g = "parts of a batch (processes, accumulation)", generator(nn.BatchNorm1d(60))
+        found = gan.doctor(critic(), g, X, Z, penalty=penalty)
+        assert found.sound, str(found)
+        assert "on whole batches in one process only: generator.3 is BatchNorm1d" in str(found)
+        found = faults(generator_=g, parts=True)
+        assert set(found) == {check}
+        assert "(generator.3 is BatchNorm1d)" in found[check].wrong
+        assert check in faults(critic(first=[nn.BatchNorm2d(3)]), g, penalty=penalty)
+
     def test_statistics_of_the_batch_are_found_without_a_name(self):
         class Centred(nn.Module):
             def forward(self, x):
@@ -251,6 +261,15 @@ class TestCommandLine:
         result = self.cli("--data ring --units 8 --batch 8")
         assert result.exit_code == 0, result.output
         assert "ok    norm of the penalty: zero at slope one; λ is 0.1" in result.stdout
+
+    def test_the_published_pair_is_sound_on_whole_batches(self):
+        nets = "--data mnist --critic dcgan --generator dcgan --channels 4 --batch 8"
+        result = self.cli(nets)
+        assert result.exit_code == 0, result.output
+        assert "on whole batches in one process only: generator.2 is BatchNorm2d" in result.stdout
+        result = self.cli(f"{nets} --accumulate 2")
+        assert result.exit_code == 2
+        assert "WRONG config: batch normalisation goes by the whole batch" in result.stdout
 
     def test_a_fault_is_an_exit_code(self):
         result = self.cli("--data ring --generator dcgan --json")

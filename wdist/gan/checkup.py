@@ -70,6 +70,7 @@ class Checkup:
 def doctor(
     critic: nn.Module, generator: nn.Module, x: Tensor, z: Tensor, *, penalty: Penalty | None = None,
     critic_loss: CriticLoss | None = None, generator_loss: GeneratorLoss | None = None, compiler: str = "",
+    parts: bool = False,
 ) -> Checkup:  # fmt: skip
     """Probe two networks, and the losses that they are to be trained by, for the usual faults of a WGAN.
 
@@ -83,6 +84,8 @@ def doctor(
             −E f(x) + E f(g(z)) on detached points.
         generator_loss: (critic, generator, x, z) -> 0-d, what the generator descends; None for −E f(g(z)).
         compiler: A backend of `torch.compile` to try, such as "inductor", which takes a while; "" for none.
+        parts: Whether batches will go through the networks in parts, by several processes or accumulated gradients, for
+            which batch normalisation in the generator is a fault too.
 
     Returns:
         Findings, sound or not. The modules, their buffers and the global generators are as they were.
@@ -100,12 +103,13 @@ def doctor(
         >>> [finding.check for finding in doctor(critic, generator, x, z).faults]
         ['last layer of the critic']
     """
-    return _probed(critic, generator, x, z, (penalty, critic_loss, generator_loss), compiler, {})
+    return _probed(critic, generator, x, z, (penalty, critic_loss, generator_loss), compiler, {}, parts)
 
 
 def _probed(
     critic: nn.Module, generator: nn.Module, x: Tensor, z: Tensor,
     losses: tuple[Penalty | None, CriticLoss | None, GeneratorLoss | None], compiler: str, meant: Mapping[Probe, str],
+    parts: bool = False,
 ) -> Checkup:  # fmt: skip
     """Ask all; where a probe finds what a config means to have, its reason stands in place of the fault."""
     if len(x) < FEWEST or len(z) != len(x):
@@ -115,7 +119,7 @@ def _probed(
     critic, generator = (copy.deepcopy(net).train() for net in (critic, generator))
     for weight in [*critic.parameters(), *generator.parameters()]:
         weight.grad = None
-    patient = Patient(critic, generator, x.detach(), z.detach(), *losses)
+    patient = Patient(critic, generator, x.detach(), z.detach(), *losses, parts)
     with torch.random.fork_rng(devices=[]):
         return Checkup(tuple(_asked(patient, compiler, meant)))
 
