@@ -90,10 +90,18 @@ class TestSound:
         assert "zero at slope one; λ is 10" in str(found)
         assert not any("not asked" in finding.seen for finding in found.findings)
 
+    def test_slopes_that_bfloat16_keeps_change_by_less_than_is_told(self):
+        exact = nn.Sequential(nn.Flatten(), nn.Linear(60, 1))
+        exact[1].weight.data.fill_(0.5)
+        found = gan.doctor(exact, generator(), X, Z)
+        assert "slopes change by less than 0.1% under autocast" in str(found)
+
     @pytest.mark.parametrize("loss", ["wgan", "wgan-lp", "wgan-gp", "wgan-orthonormal", "gan", "gan-minimax"])
     def test_ours(self, loss):
         found = gan.doctor_of(gan.preset(loss, "ring", batch=8))
         assert found.sound, str(found)
+        told = r"slopes change by (\d\.\d|less than 0\.1)% under autocast \(median; 5% is too much\)"
+        assert re.search(told, str(found))
 
     def test_nothing_is_moved(self):
         f, g = critic(), generator(nn.BatchNorm1d(60))

@@ -74,7 +74,8 @@ def half_precision(patient: Patient) -> Finding:
         )  # fmt: skip
     return Finding(
         check,
-        seen=f"half of the slopes within {away:.1%} under autocast; keep the penalty in float32 all the same",
+        seen=f"the critic's slopes change by {_percent(away)} under autocast (median; {COARSE:.0%} is too much); keep "
+        "the penalty in float32 all the same",
     )
 
 
@@ -109,6 +110,11 @@ def _slopes(patient: Patient) -> Tensor:
     (slope,) = torch.autograd.grad(patient.critic(x).float().sum(), x)
     length: Tensor = slope.float().flatten(1).norm(dim=1)
     return length
+
+
+def _percent(share: float) -> str:
+    """A share in percent, to a tenth; what rounds to none of them is less than one."""
+    return f"{share:.1%}" if share >= 0.0005 else "less than 0.1%"
 
 
 def _short(error: Exception) -> str:
