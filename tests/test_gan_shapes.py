@@ -197,6 +197,28 @@ class TestImagesOfPil:
             opened(Items([]))
 
 
+class TestCurves:
+    def test_one_reading_is_a_point_and_more_are_a_line(self):
+        rows = [{"step": 10 * k, "critic": 2.0 / k, **({"held": 1.0} if k == 2 else {})} for k in (1, 2, 3)]
+        for many, markers in ((1, ["o"]), (3, ["None", "o"]), (0, [])):
+            ax = Figure().subplots()
+            pictures._curve(ax, rows[:many], "W1")
+            *lines, zero = ax.lines
+            assert [line.get_marker() for line in lines] == markers
+            assert zero.get_ydata() == [0, 0]
+            assert (ax.get_legend() is None) == (many == 0)
+
+    def test_the_title_says_that_its_reading_is_smoothed(self, tmp_path, monkeypatch):
+        titles = []
+        monkeypatch.setattr(pictures, "curve", lambda rows, path, title, unit: titles.append(title))
+        run, _ = begun(tmp_path / "run", LEVELS)
+        run.reading = None  # as where nothing was left to do
+        run.finish()
+        last = run.folder.rows()[-1]["critic"]
+        assert "(smoothed) after 2 steps" in titles[0]
+        assert titles[1].endswith(f" by the critic: {last:.4g} after 2 steps")
+
+
 class TestPairs:
     @pytest.mark.parametrize(
         "shape",

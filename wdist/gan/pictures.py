@@ -124,23 +124,25 @@ def portrait(
     figure.suptitle(title)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
     above, below = left.subplots(2, 1)
-    _curve(above, rows, unit)
-    above.legend(fontsize=8, **ABOVE)
+    _curve(above, rows, unit, fontsize=8, **ABOVE)
     _distances(below, found)
     _pairs(right.subplots(), found, Form(shape))
     _save(figure, path)
 
 
-def _curve(ax: Any, rows: list[dict[str, Any]], unit: str) -> None:
-    steps, seen = zip(*[(row["step"], row["critic"]) for row in rows if "critic" in row], strict=True)
-    ax.plot(steps, seen, color=LIGHT, linewidth=1, label="critic, training points")
-    if held := [(row["step"], row["held"]) for row in rows if "held" in row]:
-        ax.plot(*zip(*held, strict=True), color=DARK, linewidth=1.8, label="critic, held-out points")
+def _curve(ax: Any, rows: list[dict[str, Any]], unit: str, **legend: Any) -> None:
+    """What the critic read, and an independent judge; a single reading, which makes no line, is a point."""
+    for key, colour, width, side in (("critic", LIGHT, 1.0, "training"), ("held", DARK, 1.8, "held-out")):
+        if seen := [(row["step"], row[key]) for row in rows if key in row]:
+            marker = "o" if len(seen) == 1 else None
+            label = f"critic, {side} points"
+            ax.plot(*zip(*seen, strict=True), marker=marker, color=colour, linewidth=width, label=label)
     if judged := [(row["step"], row["debiased"]) for row in rows if "debiased" in row]:
         ax.plot(*zip(*judged, strict=True), "o--", color=ACCENT, label="independent: debiased W1")
     ax.set(xlabel="steps of the generator", ylabel=unit)
+    if ax.lines:
+        ax.legend(**legend)
     ax.axhline(0, color="black", linewidth=0.6)
-    ax.legend()
 
 
 def _distances(ax: Any, found: Novelty) -> None:

@@ -140,8 +140,8 @@ class Run:
         if seen := [row["critic"] for row in rows if "critic" in row]:
             quantity = self.trainer.config.quantity
             axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
-            reached = seen[-1] if self.reading is None else self.reading
-            title = f"{quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
+            reached = f"{seen[-1]:.4g}" if self.reading is None else f"{self.reading:.4g} (smoothed)"
+            title = f"{quantity} by the critic: {reached} after {self.trainer.step} steps"
             self._drawn("curve", lambda: pictures.curve(rows, self.folder.curve, title, axis))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
