@@ -248,6 +248,17 @@ class TestFaults:
         assert finding.check == "config"
         assert "Orthonormal needs an activation that preserves norms" in finding.wrong
 
+    def test_networks_of_another_width_are_told_what_they_were_given(self):
+        flat = X.flatten(1)
+        with pytest.raises(
+            InputError, match=r"the critic cannot take x, of shape \(8, 60\) \(mat1.*build it for"
+        ):
+            gan.doctor(nn.Linear(7, 1), generator(shape=(60,)), flat, Z)
+        with pytest.raises(
+            InputError, match=r"the generator cannot take z, of shape \(8, 5\).*build it for \(5,\)"
+        ):
+            gan.doctor(critic(), generator(), X, Z[:, :5])
+
     def test_too_few_points(self):
         with pytest.raises(
             InputError, match="x has 3 points and z 3 latents; pass as many of both, at least 4"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +92,7 @@ def doctor(
         Findings, sound or not. The modules, their buffers and the global generators are as they were.
 
     Raises:
-        InputError: if there are fewer than four points, or not as many latents.
+        InputError: if there are fewer than four points, or not as many latents, or a network cannot take its own.
 
     Example:
         >>> net = lambda *sizes: nn.utils.skip_init(nn.Linear, *sizes)
@@ -125,7 +126,10 @@ def _probed(
 
 
 def _asked(patient: Patient, compiler: str, meant: Mapping[Probe, str]) -> list[Finding]:
-    findings = [one_number(patient), makes_points(patient)]
+    findings = [
+        _fitting("critic", "x", patient.x, lambda: one_number(patient)),
+        _fitting("generator", "z", patient.z, lambda: makes_points(patient)),
+    ]
     if any(finding.wrong for finding in findings):
         return findings  # nothing else can be asked
     probes = [independence, last_layer, reached, detached, signs, variety, penalty_axes, penalty_graph]
@@ -136,6 +140,17 @@ def _asked(patient: Patient, compiler: str, meant: Mapping[Probe, str]) -> list[
     if compiler:
         findings.append(compiled_parity(patient, compiler))
     return findings
+
+
+def _fitting(side: str, name: str, given: Tensor, probe: Callable[[], Finding]) -> Finding:
+    """What the first probe of a network finds, unless the network cannot take what it is given."""
+    try:
+        return probe()
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise InputError(
+            f"the {side} cannot take {name}, of shape {tuple(given.shape)} ({shorten(str(error), 120)}); build it for "
+            f"{tuple(given.shape[1:])}, or give {name} as it takes it"
+        ) from None
 
 
 def doctor_of(config: TrainConfig, seed: Seed = 0, compiler: str = "") -> Checkup:
