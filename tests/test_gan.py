@@ -671,7 +671,13 @@ class TestData:
                 "asks for labels, and npm package svg-country-flags .* has none",
             ),
             (gan.Data("mnits"), "no such file, folder or bundled set; choose one of mnist, flags"),
-            (POINTS[:1], r"data: 1 point\(s\); a generator of a law needs at least two"),
+            *(
+                (
+                    POINTS[:n],
+                    f"data: {n} points? (is|are) too few to train on some and hold out .* at least 4",
+                )
+                for n in (1, 2, 3)
+            ),
             (POINTS[:3], "3 points are too few to train on some and hold out others"),
             (np.array([[0.0, np.nan]] * 9), "data holds a NaN or infinite value"),
         ],

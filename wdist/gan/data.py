@@ -23,7 +23,19 @@ from wdist.gan.indexed import Indexed
 from wdist.rng import Rng
 from wdist.sources import Source
 
-__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed", "mean_of", "scale_of"]
+__all__ = [
+    "Batch",
+    "Feed",
+    "Form",
+    "LawFeed",
+    "OrderedFeed",
+    "Rows",
+    "Scale",
+    "feed",
+    "mean_of",
+    "scale_of",
+    "too_few_rows",
+]
 
 MOST_CHANNELS, LEAST_SIDE = 4, 8
 """Three axes are (C, H, W) where C is at most the one and both sides are at least the other; else (H, W, C)."""
@@ -137,9 +149,7 @@ class Rows:
 
     def __post_init__(self) -> None:
         if len(self.rows) < 2:
-            raise InputError(
-                f"{self.about}: {len(self.rows)} point(s); a generator of a law needs at least two to learn from"
-            )
+            raise InputError(too_few_rows(self))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,6 +193,15 @@ class Rows:
         few = torch.linspace(0, len(self) - 1, min(CHECKED, len(self))).long()
         content = self.at(few).contiguous().numpy().tobytes()
         return hashlib.blake2b(repr((len(self), self.shape)).encode() + content, digest_size=8).hexdigest()
+
+
+def too_few_rows(rows: Rows) -> str:
+    """What to say of a set that cannot be split: two points are needed on either side."""
+    n = len(rows)
+    return (
+        f"{rows.about}: {n} point{'s' * (n != 1)} {'is' if n == 1 else 'are'} too few to train on some and hold out "
+        "others; pass at least 4"
+    )
 
 
 def scale_of(data: Rows | Source) -> Scale:

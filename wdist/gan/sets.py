@@ -21,7 +21,7 @@ from wdist.arrays import as_tensor
 from wdist.errors import InputError
 from wdist.files import read_points
 from wdist.folders import MODES, FolderImages, folder_images, holds_classes, image_folder
-from wdist.gan.data import Rows
+from wdist.gan.data import Rows, too_few_rows
 from wdist.gan.indexed import DatasetRows, MappedRows
 from wdist.gan.toys import TOYS
 from wdist.images import Images
@@ -246,9 +246,7 @@ def split(rows: Rows, share: float) -> Parts:
     if not isinstance(rows.rows, Tensor):
         held = min(held, HELD_ON_DISK)
     if held < 2:
-        raise InputError(
-            f"{rows.about}: {len(rows)} points are too few to train on some and hold out others; pass at least 4"
-        )
+        raise InputError(too_few_rows(rows))
     if rows.images and isinstance(rows.rows, Tensor):
         order, held = _unparted(rows, order, held)
     return Parts(rows.part(order[held:]), rows.part(order[:held]))
