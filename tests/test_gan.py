@@ -678,7 +678,6 @@ class TestData:
                 )
                 for n in (1, 2, 3)
             ),
-            (POINTS[:3], "3 points are too few to train on some and hold out others"),
             (np.array([[0.0, np.nan]] * 9), "data holds a NaN or infinite value"),
         ],
         ids=str,
