@@ -12,7 +12,7 @@ import typer
 from wdist.cli.gan.asked import named
 from wdist.cli.gan.judging import Names, classes, tables
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress, say
+from wdist.cli.terminal import guarded, line, output, progress, say
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,4 +155,4 @@ def _show(judged: dict[str, Judged], as_json: bool) -> None:
         if each.found.calibrated is not None and each.found.calibrated.interval is None:
             said.append(f"by its card: {each.found.calibrated.message}")
         for text in filter(None, said):
-            console.print(f"{name}: {text}", soft_wrap=True)
+            line(console, f"{name}: {text}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wdist.cli.gan.writers import tensorboard_writer
-from wdist.cli.terminal import output
+from wdist.cli.terminal import line, output
 
 if TYPE_CHECKING:
     from wdist.gan.config import TrainConfig
@@ -46,17 +46,17 @@ class Evaluations:
         star = "*" * report.verdict.newest
         self.console.print("  ".join([f"{report.step:>6}", *cells]) + star, soft_wrap=True)
         if report.verdict.collapse:
-            self.console.print(f"{'':8}{report.verdict.collapse}", soft_wrap=True)
+            line(self.console, f"{'':8}{report.verdict.collapse}", indent=8)
 
 
 def show(run: Run, tensorboard: bool) -> None:
     """Train under a live bar, or with a line now and then where no person is looking."""
     console = Console(stderr=True, markup=False)
-    run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
+    run.tell = lambda text: line(console, f"wdist: {text}")
     for text in run.told:
         run.tell(text)
     name = run.trainer.config.quantity
-    console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
+    line(console, f"{run.folder.path}: {_summary(run.trainer)}")
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
@@ -84,10 +84,10 @@ def show(run: Run, tensorboard: bool) -> None:
     if not run.trainer.ranks.first:
         return
     if last is None:
-        console.print(f"wdist: nothing was left to do: all {run.trainer.step} steps are done", soft_wrap=True)
+        line(console, f"wdist: nothing was left to do: all {run.trainer.step} steps are done")
     else:
         said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
-        output().print(said, soft_wrap=True)
+        line(output(), said)
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
     if run.folder.best.exists():
         output().print(f"at its best evaluation: {run.folder.best}", soft_wrap=True)
@@ -114,7 +114,7 @@ def describe(trainer: Trainer) -> None:
     """What would be trained, and how long it would take by a few steps."""
     taken = list(_timed(trainer, 12))[2:]
     each = sum(taken) / len(taken)
-    output().print(_summary(trainer), soft_wrap=True)
+    line(output(), _summary(trainer))
     output().print(repr(trainer.config), soft_wrap=True)
     output().print(
         f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress, say
+from wdist.cli.terminal import guarded, line, output, progress, say
 from wdist.cli.writing import check_folder
 from wdist.errors import InputError
 
@@ -48,4 +48,4 @@ def nearest(
         if as_json:
             typer.echo(json.dumps(found.numbers))
         else:
-            output().print(str(found), soft_wrap=True)
+            line(output(), str(found))
