@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -111,14 +112,27 @@ def _summary(trainer: Trainer) -> str:
 
 
 def describe(trainer: Trainer) -> None:
-    """What would be trained, and how long it would take by a few steps."""
+    """What would be trained, a field of the config a line, and how long by a few steps and one evaluation."""
+    config, console = trainer.config, output()
     taken = list(_timed(trainer, 12))[2:]
     each = sum(taken) / len(taken)
-    line(output(), _summary(trainer))
-    output().print(repr(trainer.config), soft_wrap=True)
-    output().print(
-        f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"
-    )
+    line(console, _summary(trainer))
+    console.print(type(config).__name__)
+    fields = [field.name for field in dataclasses.fields(config)]
+    wide = max(map(len, fields)) + 4
+    for name in fields:
+        line(console, f"{'  ' + name:<{wide}}{getattr(config, name)!r}", indent=wide)
+    said, whole = f"{1000 * each:.1f} ms a step", each * config.steps
+    if trainer.judge is not None and (looks := config.steps // trainer.judge.recipe.every):
+        for _ in range(2):  # the first one also prepares the held-out points
+            began = time.perf_counter()
+            trainer.judge.evaluator(trainer.generator)
+            look = time.perf_counter() - began
+        said += f" and {look:.2g} s an evaluation, of which there are {looks}"
+        whole += look * looks
+    rule = trainer.judge is not None and trainer.judge.recipe.stop is not None
+    most = " if nothing ends it before" if rule else ""
+    line(console, f"about {said}: {whole:.0f} s in all{most}; nothing was written")
 
 
 def _timed(trainer: Trainer, n: int) -> Iterator[float]:
