@@ -21,7 +21,7 @@ def nearest(
     out: Annotated[
         Path | None, typer.Option(help="A .png: images beside the nearest ones, the curve, the distances.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", "-n", help="How many to draw.", min=1)] = 200,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many to draw.", min=2)] = 200,
     seed: SeedNumber = 0,
     as_json: Json = False,
 ) -> None:
