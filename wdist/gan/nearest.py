@@ -99,12 +99,12 @@ class Novelty:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        nearest, held = self.distances.median(), self.held.median()
+        nearest, held, close = self.distances.median(), self.held.median(), self._within(self.held)
         return (
             f"nearest training point {nearest:.4g} away, that of held-out points {held:.4g} (medians); a generated "
             f"point is the nearer one in {self.nearer:.2f} of the pairs (1/2 for new ones, 1 for copies); "
-            f"{self.copied:.0%} of them are within half of {held:.4g}, {self._within(self.held):.0%} of held-out points; pairs "
-            f"are {self.variety:.2f} as far apart as held-out ones. {self.reading[0].upper()}{self.reading[1:]}"
+            f"{self.copied:.0%} of them are within half of {held:.4g}, {close:.0%} of held-out points; "
+            f"pairs are {self.variety:.2f} as far apart as held-out ones. {self.reading[0].upper()}{self.reading[1:]}"
         )
 
 
