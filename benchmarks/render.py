@@ -23,6 +23,7 @@ from benchmarks import (
     digits,
     games,
     gan,
+    gan_curves,
     gpu,
     kappa,
     penalties,
@@ -95,6 +96,7 @@ def page(results: Path) -> str:
             parts += [layout(table["rows"]), _environment(table)]
         else:
             parts.append("Not measured yet.\n")
+    parts.append(f"## Curves\n\n{gan_curves.__doc__.splitlines()[0]}\n\n{gan_curves.ranks(results)}")
     parts.append(f"## Cards\n\n{cards.__doc__.splitlines()[0]}\n\n{cards.table()}")
     return "\n".join(parts)
 

@@ -1,5 +1,7 @@
 """The tables of generators in the plane and of the stopping rule: what is counted, of which look, and of which seed."""
 
+import json
+
 import pytest
 
 from benchmarks import compiled, gan_curves, reading, recipes, stops, toys
@@ -124,6 +126,29 @@ def test_readers_are_told_by_the_clock_and_by_the_training_process():
     assert reading.table([{"key": "map", **times, "load": 2.0}]).splitlines()[2] == (
         "| map | 400 ms | 200 ms | 100 ms | 300 ms | 200 ms | 100 ms | 2.0 |"
     )
+
+
+def test_ranks_are_of_all_runs_and_of_wgans_by_both_qualities(tmp_path):
+    assert gan_curves.ranks(tmp_path) == "Not measured yet.\n"
+
+    def run(loss, logged, quality):
+        points = [
+            {"logged": {"w1": x, "same": 1.0}, "quality": {"debiased": y, "frechet": -y}}
+            for x, y in zip(logged, quality, strict=True)
+        ]
+        return {"recipe": {"loss": loss}, "points": points}
+
+    rows = [run("clip", [1, 2, 3], [1, 2, 3]), run("minimax", [4, 5, 6], [-1, -2, -3])]
+    environment = {"date": "2026-01-01", "commit": "c", "code": "d"}
+    for classes in ("7", "0123456789"):
+        (tmp_path / f"gan_curves_{classes}.json").write_text(
+            json.dumps({"environment": environment, "rows": rows})
+        )
+    head, _, line, *rest = gan_curves.ranks(tmp_path).splitlines()
+    assert "| sevens, all (6): debiased | sevens, all (6): frechet | sevens, WGANs (3): debiased |" in head
+    # ranks 1…6 against those of 1, 2, 3, −1, −2, −3: 1 − 6·Σd²/210 = −0.77
+    assert line == "| `w1` |" + " −0.77 | 0.77 | 1.00 | −1.00 |" * 2
+    assert rest[1].startswith("sevens: 2026-01-01, commit c (code d), 2 runs; ten digits: ")
 
 
 def test_the_table_of_curves_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):

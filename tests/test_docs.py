@@ -20,7 +20,7 @@ from pages import PAGES, ROOT, Block, blocks
 
 import wdist
 import wdist.gan
-from benchmarks import stops
+from benchmarks import gan_curves, stops
 from wdist.gan.classifier import mnist_classifier
 from wdist.measures import as_samples
 
@@ -177,6 +177,22 @@ def test_the_recipes_are_as_measured():
         for cell, numbers in zip(said, found, strict=True):
             assert [float(x) for x in cell.split(",")] == pytest.approx(numbers, abs=0.0051), preset
         assert {row["steps"] for row in runs[preset]} == {int(steps)}
+
+
+def test_what_the_logged_numbers_are_worth_is_as_measured():
+    """The table of docs/gan-evaluation.md against that of the page of benchmarks."""
+    page = gan_curves.ranks(ROOT / "benchmarks/results").splitlines()
+    measured = {row.split("`")[1]: row.split("|")[2:-1] for row in page if row.startswith("| `")}
+    text = (ROOT / "docs/gan-evaluation.md").read_text().split("## What they are worth")[1]
+    said = re.findall(
+        r"^\| (`debiased`|`critic`|`frechet`|`w1`|the critic's value in training)[^|]*\|(.*)\|$", text, re.M
+    )
+    assert len(said) == 5
+    for name, cells in said:
+        for key in (name.strip("`"),) if name.startswith("`") else ("raw", "corrected"):
+            assert cells.split("|") == measured[key][::2], key
+    others = [cell.strip() for cell in measured["debiased"][1::2]]
+    assert f"`debiased` has {', '.join(others[:3])} and {others[3]}." in text
 
 
 def test_the_stopping_rule_is_as_measured():
