@@ -24,7 +24,7 @@ from wdist.errors import InputError, NotConvergedError
 from wdist.gan import tensors
 from wdist.gan.critics import CRITICS
 from wdist.gan.folder import RunFolder, found_in
-from wdist.gan.recipes import GENERATORS
+from wdist.gan.recipes import GENERATORS, described
 from wdist.gan.run import Interrupted, Pace, begin, resume
 
 POINTS = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
@@ -564,4 +564,22 @@ class TestCommandLine:
         cli(f"gan train --data grid --steps 1 {self.SMALL} --out other")
         refused = cli("gan compare long other")
         assert refused.exit_code == 2
-        assert "other and long were trained on different data" in refused.stderr
+        said = "these runs were trained on different data (long: name='ring'; other: name='grid'); compare runs on"
+        assert said in refused.stderr
+
+    def test_runs_on_unlike_data_are_told_apart_by_what_differs(self):
+        def begun(name, data):
+            folder = RunFolder(Path(name))
+            folder.make()
+            folder.write(folder.config, {"seed": 0, "config": described(tiny(data))})
+
+        begun("all", "mnist")
+        begun("alike", gan.Data("mnist"))
+        begun("seven", gan.Data("mnist", classes=(7,)))
+        begun("half", gan.Data("mnist", held_out=0.5))
+        refused = cli("gan compare all seven alike half").stderr
+        assert (
+            "(all, alike: classes=(), held_out=0.2; seven: classes=('7',), held_out=0.2; half: classes=(), "
+            "held_out=0.5); compare" in refused
+        )
+        assert "not finished" in cli("gan compare all alike").stderr  # which have the same data
