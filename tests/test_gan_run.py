@@ -21,6 +21,7 @@ import wdist
 from wdist import gan
 from wdist.cli import app
 from wdist.errors import InputError, NotConvergedError
+from wdist.gan import folder as folder_of_runs
 from wdist.gan import tensors
 from wdist.gan.critics import CRITICS
 from wdist.gan.folder import RunFolder, found_in
@@ -408,6 +409,27 @@ class TestUnfinished:
 
 def cli(line):
     return CliRunner().invoke(app, shlex.split(line), prog_name="wdist", env={"COLUMNS": "120"})
+
+
+def test_one_hook_lets_go_of_a_folder_in_forked_processes_however_often_it_is_locked(tmp_path, monkeypatch):
+    hooks = []
+    monkeypatch.setattr(os, "register_at_fork", lambda *, after_in_child: hooks.append(after_in_child))
+    folder_of_runs._held.cache_clear()
+    folders = [RunFolder(tmp_path / name) for name in "ab"]
+    for folder in folders:
+        folder.make()
+        for _ in range(2):
+            with folder.locked():
+                pass
+    assert len(hooks) == 1
+    with folders[0].locked():
+        (lock,) = folder_of_runs._held()
+        with pytest.raises(InputError, match="is in use by process"), folders[0].locked():
+            pass
+        hooks[0]()  # as in a child: what it holds is closed
+        assert lock.closed
+    assert not folder_of_runs._held()
+    folder_of_runs._held.cache_clear()
 
 
 class TestCommandLine:
