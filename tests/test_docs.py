@@ -179,6 +179,25 @@ def test_the_recipes_are_as_measured():
         assert {row["steps"] for row in runs[preset]} == {int(steps)}
 
 
+def test_critics_beside_a_convolutional_generator_are_as_measured():
+    """The table of docs/gan.md against what `python -m benchmarks.run recipes` wrote."""
+    rows = json.loads((ROOT / "benchmarks/results/recipes.json").read_text())["rows"]
+    text = (ROOT / "docs/gan.md").read_text()
+    table = (
+        text.split("| loss | MLP of the preset | DCGAN critic | patches |\n")[1]
+        .split("\n\n")[0]
+        .splitlines()[1:]
+    )
+    assert len(table) == 4
+    for line in table:
+        loss, *cells = (cell.strip(" `") for cell in line.split("|")[1:-1])
+        for critic, cell in zip(("MLP", "DCGAN", "patches"), cells, strict=True):
+            name = f"{loss}, sevens, DCGAN generator, {critic} critic"
+            found = sorted(row["now"]["debiased"] for row in rows if row["run"] == name)
+            said = f"{np.mean(found):.2f} ({', '.join(f'{x:.2f}' for x in found)})" if found else ""
+            assert cell == said, name
+
+
 def test_what_the_logged_numbers_are_worth_is_as_measured():
     """The table of docs/gan-evaluation.md against that of the page of benchmarks."""
     page = gan_curves.ranks(ROOT / "benchmarks/results").splitlines()
