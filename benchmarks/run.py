@@ -257,7 +257,8 @@ def games(
 def toys(
     law: Annotated[list[str] | None, typer.Option(help=f"A law: {', '.join(TOYS)}; repeatable.")] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help=f"A latent: {', '.join(toys_.CODED)}; repeatable.")
+        list[str] | None,
+        typer.Option(help=f"What is made of the preset: {', '.join(toys_.RECIPES)}; repeatable."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(toys_.SEEDS))] = len(
         toys_.SEEDS
@@ -268,7 +269,7 @@ def toys(
 ) -> None:
     """Measure WGANs on laws in the plane: modes, what is near them, and the distance."""
     table = begun(folder(quick) / "toys.json", resume=resume, keep=keep)
-    chosen = law or list(TOYS), only or list(toys_.CODED)
+    chosen = law or list(TOYS), only or list(toys_.RECIPES)
     toys_.measure(table, *chosen, toys_.SEEDS[: 1 if quick else seeds], 60 if quick else None, typer.echo)
 
 

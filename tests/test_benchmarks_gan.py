@@ -7,7 +7,7 @@ from wdist import gan
 
 
 def toy(law, seed, **numbers):
-    return {"law": law, "latent": "with codes", "seed": seed, "steps": 2000, "load": 0.0, **numbers}
+    return {"law": law, "recipe": "preset", "seed": seed, "steps": 2000, "load": 0.0, **numbers}
 
 
 def traced(name, seen, true, floor=1.0):
@@ -46,8 +46,8 @@ def test_toys_have_the_median_and_the_worst_of_their_seeds():
     rows.append(toy("swiss-roll", 101, **bare, w1=0.3, floor=0.2, cpu=20.0))
     lines = toys.table(rows).splitlines()[2:]
     assert lines == [
-        "| grid | with codes | 25 (24) of 25 | 95 (90) % | 0.030 (0.050) | 1.25 (1.50) | 2000 | 3 | 30 s |",
-        "| swiss-roll | with codes |  |  |  | 1.50 (1.50) | 2000 | 1 | 20 s |",
+        "| grid | preset | 25 (24) of 25 | 95 (90) % | 0.030 (0.050) | 1.25 (1.50) | 2000 | 3 | 30 s |",
+        "| swiss-roll | preset |  |  |  | 1.50 (1.50) | 2000 | 1 | 20 s |",
     ]
 
 
