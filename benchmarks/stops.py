@@ -29,7 +29,7 @@ __all__ = ["RUNS", "SEEDS", "measure", "replayed", "table"]
 Record = dict[str, Any]
 LONG, LOOKS = 6000, 25
 FRESH, MOST_IN_PLANE = 8000, 2000
-"""Points drawn for the true distance of a generator, and of a law; those of a half in the plane, where they are cheap."""
+"""Points drawn for the true distance of a generator, and of a law; those of a half in the plane, where it is cheap."""
 SEEDS = (101, 102)
 EMA = 0.999
 NEAR, NOISE = 1.1, 0.01

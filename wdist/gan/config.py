@@ -192,8 +192,7 @@ PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
         data=None,
         constraint=GradientPenalty(0.1 if toy and not published else 10.0),
         centred=not (toy or published),
-        **({} if published else {**_fast(1e-3), "penalty_warmup": 250}),
-        **(_in_pieces() if toy and not published else {}),
+        **({} if published else {**_fast(1e-3), "penalty_warmup": 250, **(_in_pieces() if toy else {})}),
     ),
     "wgan-lp": lambda toy, published: WGANConfig(
         data=None, constraint=GradientPenalty(10.0, two_sided=False), centred=not published,
