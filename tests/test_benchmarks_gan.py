@@ -79,7 +79,7 @@ def test_a_run_that_no_rule_ends_is_judged_at_its_last_look():
 def test_rule_and_score_read_other_points(name):
     loss, data = stops.RUNS[name]
     real = gan.Data("mnist", classes=tuple(stops.DIGITS[data])) if data in stops.DIGITS else data
-    shown, kept = stops._halves(gan.preset(loss, real))
+    shown, kept = stops._sides(gan.preset(loss, real))
     assert not {tuple(x) for x in shown.tolist()} & {tuple(x) for x in kept.tolist()}
 
 
