@@ -10,7 +10,7 @@ def toy(law, seed, **numbers):
     return {"law": law, "recipe": "preset", "seed": seed, "steps": 2000, "load": 0.0, **numbers}
 
 
-def traced(name, seen, true, floor=1.0):
+def traced(name, seen, true, floor=1.0, itself=None):
     """A run whose looks the rule sees as `seen`, and whose distances on points kept apart are `true`."""
     looks = [
         {
@@ -23,7 +23,7 @@ def traced(name, seen, true, floor=1.0):
         }
         for k, (a, b) in enumerate(zip(seen, true, strict=True))
     ]
-    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
+    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "itself": itself, "cpu": 1.0}
 
 
 def test_toys_have_the_median_and_the_worst_of_their_seeds():
@@ -58,12 +58,13 @@ def test_a_run_is_held_to_the_best_of_what_the_rule_did_not_see():
     stop, kept, stopped = stops.replayed(row, gan.StoppingRule())
     assert (stop, kept, stopped) == (9, 2, True)
     said = stops.table([row])
-    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1.000 | 1 s |" in said
+    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 |  | 1.000 | 1 s |" in said
     assert (
         "Seed 101, within 10 % of the best of the whole run: 1 of 1 at the stop, 0 as kept, 1 at the last"
         in said
     )
-    assert "within 10 % or 1 % of the floor: 1, 0 and 1. Steps that were saved: 50%." in said
+    assert "no farther than draws of the law itself: 1, 0 and 1. Steps that were saved: 50%." in said
+    assert "no farther than draws of the law itself: 1, 1 and 1." in stops.table([row | {"itself": 1.2}])
     other = stops.table([row, {**row, "seed": 102}]).splitlines()
     assert sum(line.startswith("Seed 10") for line in other) == 2
 
