@@ -23,6 +23,7 @@ from benchmarks import digits as digits_
 from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
+from benchmarks import halvings as halvings_
 from benchmarks import kappa as kappa_
 from benchmarks import penalties as penalties_
 from benchmarks import reading as reading_
@@ -287,6 +288,13 @@ def stops(
     table = begun(folder(quick or seed is not None) / "stops.json", resume=resume, keep=keep)
     for each in stops_.SEEDS if seed is None else (seed,):
         stops_.measure(table, only or list(stops_.RUNS), each, 60 if quick else None, typer.echo)
+
+
+@app.command()
+def halvings(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
+    """Measure how far the debiased distance by two disjoint sets of real points is apart."""
+    table = begun(folder(quick) / "halvings.json", resume=resume, keep=keep)
+    halvings_.measure(table, 60 if quick else None, typer.echo)
 
 
 @app.command()

@@ -25,7 +25,7 @@ from wdist.gan.distance import debiased_distance
 from wdist.gan.toys import TOYS
 from wdist.sources import Source
 
-__all__ = ["RUNS", "SEEDS", "measure", "replayed", "table"]
+__all__ = ["DIGITS", "EMA", "RUNS", "SEEDS", "held_apart", "measure", "replayed", "table"]
 
 Record = dict[str, Any]
 LONG, LOOKS = 6000, 25
@@ -60,7 +60,7 @@ def _traced(loss: str, data: str, seed: int, steps: int | None) -> Record:
     config = replace(gan.preset(loss, real, held_every=0), ema=EMA)
     steps = steps or (LONG if digits else config.steps)
     config = replace(config, steps=steps, evaluate=gan.Evaluate(every=max(1, steps // LOOKS)))
-    shown, kept = _sides(config)
+    shown, kept = held_apart(config)
     how: Any = {} if digits else {"most": MOST_IN_PLANE, "halvings": 2}
     load, cpu = os.getloadavg()[0], time.process_time()
     trainer = gan.Trainer(config, seed=seed, evaluator=gan.Evaluator(shown))
@@ -90,7 +90,7 @@ def _of_the_law(law: Source, kept: Tensor, how: Any) -> float:
     return max(debiased_distance(draw, kept, seed=1, **how).value for draw in draws)
 
 
-def _sides(config: TrainConfig) -> tuple[Tensor, Tensor]:
+def held_apart(config: TrainConfig) -> tuple[Tensor, Tensor]:
     """Points for the rule, and others to hold it to."""
     parts, rng = gan.opened(config.data), torch.Generator().manual_seed(0)
     held = parts.held_out()

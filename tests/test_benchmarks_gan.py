@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import compiled, gan_curves, reading, recipes, stops, toys
+from benchmarks import compiled, gan_curves, halvings, reading, recipes, stops, toys
 from wdist import gan
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_no_rule_ends_is_judged_at_its_last_look():
 def test_rule_and_score_read_other_points(name):
     loss, data = stops.RUNS[name]
     real = gan.Data("mnist", classes=tuple(stops.DIGITS[data])) if data in stops.DIGITS else data
-    shown, kept = stops._sides(gan.preset(loss, real))
+    shown, kept = stops.held_apart(gan.preset(loss, real))
     assert not {tuple(x) for x in shown.tolist()} & {tuple(x) for x in kept.tolist()}
 
 
@@ -146,3 +146,12 @@ def test_the_table_of_curves_goes_on_where_it_stopped(tmp_path, monkeypatch, cap
     assert f"all: {2 * runs} runs, {2 * runs} checkpoints; Spearman with debiased" in capsys.readouterr().out
     gan_curves.rank("7", seeds=1, quick=True)
     assert len(asked) == 3 * runs
+
+
+def test_two_sets_of_real_points_are_compared_over_the_second_half():
+    looks = [{"step": 10 * k, "debiased": [0.5, 0.5 if k < 3 else 0.6]} for k in (1, 2, 3, 4)]
+    row = {"key": "sevens, halved once", "n": 107, "halvings": 1, "looks": looks, "cpu": 0.25}
+    assert halvings.table([row]).splitlines()[2:] == [
+        "| sevens | 107 | 1 | 1 | 0.500 | 0.500 | 0.100 | 0.25 s |",
+        "| sevens | 107 | 1 | 2 | 0.500 | 0.600 | 0.100 | 0.25 s |",
+    ]
