@@ -25,6 +25,7 @@ from benchmarks import (
     gan,
     gan_curves,
     gpu,
+    halvings,
     kappa,
     penalties,
     population,
@@ -83,8 +84,8 @@ def page(results: Path) -> str:
     sections += [("penalties", penalties.__doc__, penalties.table), ("games", games.__doc__, games.table)]
     sections += [("recipes", recipes.__doc__, recipes.table), ("gan", gan.__doc__, gan.table)]
     sections += [("compiled", compiled.__doc__, compiled.table), ("reading", reading.__doc__, reading.table)]
-    sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
-    sections += [("gpu", gpu.__doc__, gpu.table)]
+    sections += [("toys", toys.__doc__, toys.table), ("halvings", halvings.__doc__, halvings.table)]
+    sections += [("stops", stops.__doc__, stops.table), ("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(
