@@ -21,7 +21,7 @@ __all__ = ["Judged", "StoppingRule", "Verdict"]
 NUMBERS = {"debiased": "the debiased distance", "critic": "W1 by a critic fitted from scratch"}
 WINDOW = 3
 """Evaluations whose median is taken, so that one outlier neither starts nor ends a plateau."""
-NOISE = 0.01
+NOISE = 0.005
 """Share of the floor below which two distances are not told apart."""
 
 
