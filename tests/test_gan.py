@@ -708,7 +708,13 @@ class TestData:
                 "asks for labels, and npm package svg-country-flags .* has none",
             ),
             (gan.Data("mnits"), "no such file, folder or bundled set; choose one of mnist, flags"),
-            (POINTS[:1], r"data: 1 point\(s\); a generator of a law needs at least two"),
+            *(
+                (
+                    POINTS[:n],
+                    f"data: {n} points? (is|are) too few to train on some and hold out .* at least 4",
+                )
+                for n in (1, 2, 3)
+            ),
             (POINTS[:3], "3 points are too few to train on some and hold out others"),
             (np.array([[0.0, np.nan]] * 9), "data holds a NaN or infinite value"),
         ],
@@ -761,8 +767,25 @@ def test_centred_both_sides_move_alike():
         (lambda: gan.Data("mnist", classes=7), "classes is 7; pass a tuple of labels"),
         (lambda: gan.Data("mnist", classes="79"), "classes is '79'; pass a tuple of labels"),
         (lambda: gan.WGANConfig(data="mnist", constraint=None), r"constraint is None; .* or gan.Free\(\)"),
+        (
+            lambda: gan.WGANConfig(data="ring", generator=nn.Linear(2, 2)),
+            r"generator is Linear.* a network that is built, and no recipe; .* gan.GeneratorNet whose build\(form, rng",
+        ),
+        (
+            lambda: gan.WGANConfig(data="ring", critic=nn.Linear(2, 1)),
+            r"critic is Linear.* no recipe; pass one such as wdist.MLP.* or wrap yours in a wdist.critic.nets.Net",
+        ),
+        (
+            lambda: gan.WGANConfig(data="ring", generator=gan.MLPGenerator),
+            "generator is <class.* and no recipe",
+        ),
+        (
+            lambda: gan.GANConfig(data="ring", critic=gan.MinibatchDiscrimination(nn.Linear(2, 1))),
+            "critic is Linear.* and no recipe",
+        ),
+        (lambda: gan.Trainer(tiny(device="foo")), "device='foo' cannot be used"),
     ],
 )
-def test_what_is_no_tuple_and_no_constraint_is_refused(make, text):
+def test_what_is_no_tuple_recipe_constraint_or_device_is_refused(make, text):
     with pytest.raises(InputError, match=text):
         make()

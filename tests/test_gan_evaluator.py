@@ -65,11 +65,11 @@ class TestInThreeCoordinates:
         judge = Evaluator(real, labels=labels)
         assert judge(mixture(3)).collapse == ""
         found = judge(mixture(2))
-        assert found.collapse == "classes missing: top of 3"
+        assert found.collapse == "1 of 3 classes missing: top"
         assert found.coverage.names == ("left", "right", "top")
         assert found.coverage.filled[2] == 0
         assert found.coverage.cost[2] > 15 > 3 > found.coverage.cost[0]
-        assert str(found).endswith("classes missing: top of 3")
+        assert str(found).endswith("1 of 3 classes missing: top")
 
     def test_three_points_are_named_repetition(self, judge):
         three = 2 * torch.eye(3)
@@ -261,7 +261,7 @@ class TestDigits:
 
     def test_a_missing_digit_is_named_where_the_distance_hardly_moves(self, judged):
         found = judged["no sevens"]
-        assert found.collapse == "classes missing: 7 of 10"
+        assert found.collapse == "1 of 10 classes missing: 7"
         assert found.coverage.shares[7] < 0.01 < 0.05 < found.coverage.due[7]
         assert found.features.frechet > 1.1 * found.features.frechet_floor
 

@@ -269,7 +269,7 @@ class TestCommandLine:
         said = io.StringIO()
         table = live.Evaluations(Console(file=said, width=80))
         found = SimpleNamespace(numbers=dict.fromkeys(live.FIGURES, 0.6789))
-        collapse = "classes missing: cluster 7, cluster 9 of 10 (since step 10000)"
+        collapse = "2 of 10 classes missing: cluster 7, cluster 9 (since step 10000)"
         table.add(
             SimpleNamespace(
                 step=step, evaluation=found, verdict=SimpleNamespace(newest=True, collapse=collapse)

@@ -79,6 +79,7 @@ class Run:
     told: list[str] = field(default_factory=list)
     tell: Callable[[str], None] | None = None
     reading: float | None = None
+    _undrawn: set[str] = field(default_factory=set)
 
     @property
     def steps(self) -> int:
@@ -139,9 +140,9 @@ class Run:
         if seen := [row["critic"] for row in rows if "critic" in row]:
             quantity = self.trainer.config.quantity
             axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
-            reached = seen[-1] if self.reading is None else self.reading
-            title = f"{quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
-            self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, axis))
+            reached = f"{seen[-1]:.4g}" if self.reading is None else f"{self.reading:.4g} (smoothed)"
+            title = f"{quantity} by the critic: {reached} after {self.trainer.step} steps"
+            self._drawn("curve", lambda: pictures.curve(rows, self.folder.curve, title, axis))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
         pace, step = self.pace, report.step
@@ -170,7 +171,22 @@ class Run:
         generator, step = self.trainer.generator, self.trainer.step
         real = self.trainer.parts.held_out() if generator.dim == 2 else None
         path = self.folder.samples / f"{step:09d}.png"
-        self._guarded(lambda: pictures.sheet(generator, path, real))
+        self._drawn("sheet of samples", lambda: pictures.sheet(generator, path, real))
+
+    def _drawn(self, what: str, draw: Callable[[], Any]) -> None:
+        """Draw a picture; one that fails is said once, and whatever is wrong with it, the run goes on."""
+
+        def tried() -> None:
+            try:
+                draw()
+            except (OSError, InputError):
+                raise
+            except Exception as error:  # no picture is worth a run
+                if what not in self._undrawn:
+                    self._say(f"at step {self.trainer.step}: no {what} ({type(error).__name__}: {error})")
+                self._undrawn.add(what)
+
+        self._guarded(tried)
 
     def _guarded(self, write: Callable[[], Any]) -> None:
         """Write; say what could not be written, and go on."""

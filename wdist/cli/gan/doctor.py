@@ -27,6 +27,7 @@ def doctor(
     augment: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
     stabiliser: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
     batch: Annotated[int | None, typer.Option(help="Points to probe with.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="As for train.")] = None,
     compiler: Annotated[str, typer.Option(help="Try torch.compile by this backend, such as inductor.")] = "",
     seed: SeedNumber = 0,
     as_json: Json = False,
@@ -45,7 +46,12 @@ def doctor(
             "latent": latent,
         }  # fmt: skip
         with progress("probing"):
-            changes = {"batch": batch, "augment": augmentations(augment), "conditional": conditional}
+            changes = {
+                "batch": batch,
+                "augment": augmentations(augment),
+                "conditional": conditional,
+                "accumulate": accumulate,
+            }
             config = begun_config(loss, Data(data), published, nets, changes, stabiliser or ())
             found = doctor_of(config, seed, compiler)
         if as_json:

@@ -104,8 +104,9 @@ def _summary(trainer: Trainer) -> str:
     sizes = [sum(p.numel() for p in net.parameters()) for net in (trainer.net, trainer.critic.net)]
     train: Any = trainer.parts.train
     many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
+    order = " (channels first)" if trainer.form.channels_first else ""
     return (
-        f"{many} of shape {trainer.form.shape}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
+        f"{many} of shape {trainer.form.shape}{order}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
         f"{type(config.critic).__name__} with {sizes[1]:,}; "
         f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
     )
