@@ -573,6 +573,43 @@ class TestData:
             "1.0",
         )
 
+    @pytest.mark.parametrize(
+        ("text", "names", "first"),
+        [
+            ("cat\ndog\n", ("cat", "dog"), "cat"),
+            ("12\r\n7\r\n", ("7", "12"), "12"),
+            ("1.2e1\n7.0\n", ("7", "12"), "12"),
+            ("red car\nnan\n", ("nan", "red car"), "red car"),
+            ("0.5\nx,y\n", ("0.5", "x,y"), "0.5"),
+        ],
+    )
+    def test_labels_of_a_text_are_a_word_or_number_a_line(self, text, names, first, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        for name in ("y.txt", "labels"):
+            (tmp_path / name).write_text("\ufeff" + 200 * text, encoding="utf-8", newline="")
+            data = gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / name))
+            assert data.open().train.names == names
+        only = gan.Data(str(tmp_path / "x.npy"), classes=(first,), labels=str(tmp_path / "y.txt")).open()
+        assert {tuple(row) for row in only.train.points().tolist()} <= {
+            tuple(r) for r in POINTS[::2].tolist()
+        }
+
+    @pytest.mark.parametrize(
+        ("content", "fault"),
+        [
+            (b"a\n" * 399, "y.txt has 399 labels for the 400 rows of .*x.npy; give one a row, in their order"),
+            (b"a\n" * 401, "y.txt has 401 labels for the 400 rows"),
+            (b"a\n\n" + b"b\n" * 398, "y.txt: line 2 is empty; write one label a line"),
+            (b"\n", "y.txt: it is empty; write one label a line"),
+            (b"\x80\xff" * 400, "y.txt is no text in UTF-8; write one label a line"),
+        ],
+    )  # fmt: skip
+    def test_labels_of_a_text_that_are_refused(self, content, fault, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        (tmp_path / "y.txt").write_bytes(content)
+        with pytest.raises(InputError, match=fault):
+            gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / "y.txt")).open()
+
     def test_a_folder_of_folders_has_their_names_for_classes(self, tmp_path):
         for k in range(12):
             (tmp_path / ("even", "odd")[k % 2]).mkdir(exist_ok=True)

@@ -84,6 +84,19 @@ class TestInThreeCoordinates:
         found = [judge(law).distance.value for law in laws]
         assert found == sorted(found)
 
+    def test_few_points_are_halved_anew_with_fresh_draws(self):
+        moved, real = (
+            Gaussian(torch.full((3,), 0.3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)),
+            LAW.draw(60, torch.Generator().manual_seed(1)),
+        )
+
+        def deviation(halvings):
+            judges = [Evaluator(real, clusters=4, halvings=halvings, seed=k) for k in range(10)]
+            return np.std([judge(moved).distance.value for judge in judges])
+
+        assert Evaluator(real, clusters=4)(moved).distance.halvings == 16
+        assert deviation(None) < 0.5 * deviation(1)
+
     def test_the_distance_is_that_of_the_points(self):
         real = LAW.draw(8, torch.Generator().manual_seed(1))
         four = torch.arange(24.0).reshape(8, 3)

@@ -99,7 +99,7 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     shares = class_shares(parts.train) if config.conditional else ()
     names = parts.train.names if isinstance(parts.train, Rows) and shares else ()
     form = Form(shape, isinstance(parts.train, Rows) and parts.train.images, len(names))
-    real = feed(parts.train, scale, rng.spawn(), config.device, dtype, config.workers)
+    real = feed(parts.train, scale, rng.spawn(), config.device, dtype, config.workers, ranks)
     held = feed(parts.held, scale, rng.spawn(), config.device, dtype)
     noise, penalty, unseen = (rng.spawn().torch(config.device) for _ in range(3))
     weights = rng.spawn().torch()

@@ -20,6 +20,7 @@ from wdist.critic.potential import Scaling
 from wdist.errors import InputError
 from wdist.gan.ahead import Ahead
 from wdist.gan.indexed import Indexed
+from wdist.ranks import ALONE, Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
 
@@ -230,7 +231,7 @@ class Feed(ABC):
 
     @abstractmethod
     def take(self, n: int) -> Batch:
-        """The next `n` points."""
+        """Of the next `n` points the share of this process."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -244,12 +245,12 @@ class Feed(ABC):
 class Order:
     """Row numbers without end: every row once an epoch, shuffled by the key and the epoch's number."""
 
-    def __init__(self, key: int, rows: int) -> None:
-        self.key, self.rows = key, rows
+    def __init__(self, key: int, rows: int, ranks: Ranks = ALONE) -> None:
+        self.key, self.rows, self.ranks = key, rows, ranks
         self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
 
     def __call__(self, start: int, n: int) -> Tensor:
-        """Those at places start … start + n − 1, (n,)."""
+        """Of those at places start … start + n − 1 this process's share, (n / processes,)."""
         parts: list[Tensor] = []
         while n > 0:
             epoch, place = divmod(start, self.rows)
@@ -258,23 +259,24 @@ class Order:
                 self._epoch, self._shuffled = epoch, torch.from_numpy(shuffled)
             parts.append(self._shuffled[place : place + n])
             start, n = start + len(parts[-1]), n - len(parts[-1])
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self.ranks.share(parts[0] if len(parts) == 1 else torch.cat(parts))
 
 
 class OrderedFeed(Feed):
     """Rows in one random order an epoch; those on disk are read ahead by `workers` processes, if there are any."""
 
     def __init__(
-        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype, workers: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
-        self.data, self.workers = data, workers
+        self.data, self.workers, self.ranks = data, workers, ranks
         self.scale, self.dtype, self.device = scale.to(device, dtype), dtype, torch.device(device)
         self.rows = data.rows.to(device) if isinstance(data.rows, Tensor) else data.rows
         self.labels = None if data.labels is None else data.labels.to(device)
         self.restore({"key": key, "position": 0})
 
     def take(self, n: int) -> Batch:
-        """The next `n` rows."""
+        """Of the next `n` rows this process's share; the others are not read."""
         index, rows = self._ahead.take(self.position, n) if self._ahead else self._read(self.position, n)
         self.position += n
         here, rows = index.to(self.device), rows.to(self.device)
@@ -295,7 +297,7 @@ class OrderedFeed(Feed):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.key, self.position = state["key"], state["position"]
-        self.order = Order(self.key, len(self.data))
+        self.order = Order(self.key, len(self.data), self.ranks)
         self._ahead = None
         if not self.workers:
             return
@@ -311,14 +313,16 @@ class LawFeed(Feed):
     """Independent draws of a law."""
 
     def __init__(
-        self, law: Source, scale: Scale, rng: torch.Generator, device: torch.device | str, dtype: torch.dtype
-    ) -> None:
-        self.law, self.rng, self.dtype, self.device = law, rng, dtype, device
+        self, law: Source, scale: Scale, rng: torch.Generator, device: torch.device | str, dtype: torch.dtype,
+        ranks: Ranks = ALONE,
+    ) -> None:  # fmt: skip
+        self.law, self.rng, self.dtype, self.device, self.ranks = law, rng, dtype, device, ranks
         self.scale = scale.to(device, dtype)
 
     def take(self, n: int) -> Batch:
-        """`n` draws."""
-        return self.scale.standard(self.law.draw(n, self.rng).to(self.device, self.dtype)), None
+        """Of `n` draws this process's share."""
+        drawn = self.ranks.share(self.law.draw(n, self.rng))
+        return self.scale.standard(drawn.to(self.device, self.dtype)), None
 
     def state(self) -> dict[str, Any]:
         """State of the generator that the law draws from."""
@@ -330,7 +334,8 @@ class LawFeed(Feed):
 
 
 def feed(
-    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype, workers: int = 0,
+    ranks: Ranks = ALONE,
 ) -> Feed:  # fmt: skip
     """Make the feed of a set or a law.
 
@@ -338,7 +343,7 @@ def feed(
         InputError: if there are workers and nothing on disk for them.
     """
     if isinstance(data, Rows):
-        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype, workers)
+        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype, workers, ranks)
     if workers:
         raise InputError(f"workers={workers} read what is on disk, and a law is drawn from; drop it")
-    return LawFeed(data, scale, rng.torch(), device, dtype)
+    return LawFeed(data, scale, rng.torch(), device, dtype, ranks)

@@ -7,13 +7,14 @@ samples/ what it looks like, generator.safetensors what came of it, best.safeten
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -110,10 +111,11 @@ class RunFolder:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            os.register_at_fork(
-                after_in_child=lock.close
-            )  # a worker that outlives a kill must not hold it on
-            yield
+            _held().add(lock)
+            try:
+                yield
+            finally:
+                _held().discard(lock)
 
     def write(self, path: Path, content: Json) -> None:
         """Write a JSON file, whole or not at all."""
@@ -162,6 +164,14 @@ class RunFolder:
         part = self.log.with_name(".log.jsonl.part")
         part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         part.replace(self.log)
+
+
+@functools.cache
+def _held() -> set[IO[str]]:
+    """Locks that this process holds; a worker that it forks lets go of them, or would hold them on after a kill."""
+    held: set[IO[str]] = set()
+    os.register_at_fork(after_in_child=lambda: [lock.close() for lock in held])
+    return held
 
 
 def environment() -> Json:

@@ -19,7 +19,7 @@ from torch import Tensor
 from wdist import datasets
 from wdist.arrays import as_tensor
 from wdist.errors import InputError
-from wdist.files import read_points
+from wdist.files import read_labels, read_points
 from wdist.folders import MODES, FolderImages, folder_images, holds_classes, image_folder
 from wdist.gan.data import Rows, too_few_rows
 from wdist.gan.indexed import DatasetRows, MappedRows
@@ -64,8 +64,8 @@ class Data:
         name: One of `BUNDLED`; a folder of images, or of subfolders of images, one a class; an .npy file (left on
             disk), .npz, IDX or a table.
         classes: Only rows of these labels; () for all.
-        labels: File of the labels, one a row, as IDX files and arrays have them; of a folder, one for each image in the
-            order of their names.
+        labels: File of the labels, one a row, as IDX files and arrays have them, or text (.txt) with a word or number a
+            line; of a folder, one for each image in the order of their names.
         size: Side in pixels to which the images of a folder are brought; None to insist that they be of one size.
         mode: What they are read as: "RGB", "L" (grey) or "RGBA"; None for grey if all are, else colour, with a warning
             that counts them where they are mixed.
@@ -146,11 +146,12 @@ class Data:
             rows = of_array(read_points(path), str(path))
         if self.labels is None:
             return rows
-        found = np.asarray(read_points(self.labels)).reshape(-1)
+        found = read_labels(self.labels)
         if len(found) != len(rows):
-            raise InputError(f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}")
-        if found.dtype.kind == "f" and np.array_equal(found, np.round(found)):
-            found = found.astype(np.int64)  # tables hold floats, and a class is called 7, not 7.0
+            raise InputError(
+                f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}; give one a row, in "
+                "their order"
+            )
         names, codes = np.unique(found, return_inverse=True)
         return Rows(rows.rows, rows.shape, torch.from_numpy(codes), _words(names), rows.about)
 

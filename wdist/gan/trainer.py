@@ -219,8 +219,7 @@ class Trainer:
     def _taken(self) -> tuple[Tensor, Tensor | None]:
         """Take a real batch: this process's share as the critic sees it, and its classes."""
         x, classes = self._real.take(self.config.batch)
-        x = self.ranks.share(joint(x, classes, self.form))
-        return x, self.ranks.share(classes) if self.form.classes and classes is not None else None
+        return joint(x, classes, self.form), classes if self.form.classes else None
 
     def _latents(self, classes: Tensor | None = None) -> Tensor:
         """Draw latents for points of these classes: this process's share of a batch."""

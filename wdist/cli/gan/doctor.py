@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import BAD_INPUT, guarded, output, progress
+from wdist.cli.terminal import BAD_INPUT, guarded, line, output, progress
 
 __all__ = ["doctor"]
 
@@ -57,6 +57,6 @@ def doctor(
         if as_json:
             typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found.findings]))
         else:
-            output().print(str(found), soft_wrap=True)
+            line(output(), str(found), indent=6)
         if not found.sound:
             raise typer.Exit(BAD_INPUT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 from wdist.cli.gan.asked import named
 from wdist.cli.gan.judging import Names, classes, tables
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress, say
+from wdist.cli.terminal import guarded, line, output, progress, say
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def _judged(
         from wdist.gan.recipes import rebuilt
     folders = [RunFolder(run) for run in runs]
     written = [folder.read_config()["config"] for folder in folders]
-    for run, config in zip(runs, written, strict=True):
-        if config["data"] != written[0]["data"]:
-            raise InputError(f"{run} and {runs[0]} were trained on different data; compare runs on the same")
+    _check_data(runs, [rebuilt(config["data"]) for config in written])
     with progress("reading the data"):
         read = calibrated_by(None if card is None else named(card))
         critic = wdist.Critic() if by_critic else None
@@ -128,6 +126,25 @@ def _judged(
             )
         say(where.told)
     return judged
+
+
+def _check_data(runs: list[Path], data: list[Any]) -> None:
+    """Refuse runs on different data, and say which run has which, by what differs."""
+    from wdist.gan.sets import Data
+
+    recipes = [Data(each) if isinstance(each, str) else each for each in data]
+    groups: dict[str, list[Path]] = {}
+    for run, recipe in zip(runs, recipes, strict=True):
+        groups.setdefault(repr(recipe), []).append(run)
+    if len(groups) == 1:
+        return
+    said = dict(zip(map(repr, recipes), map(repr, recipes), strict=True))
+    if all(isinstance(recipe, Data) for recipe in recipes):
+        names = [field.name for field in fields(Data) if len({getattr(r, field.name) for r in recipes}) > 1]
+        for recipe in recipes:
+            said[repr(recipe)] = ", ".join(f"{name}={getattr(recipe, name)!r}" for name in names)
+    told = "; ".join(f"{', '.join(map(str, group))}: {said[key]}" for key, group in groups.items())
+    raise InputError(f"these runs were trained on different data ({told}); compare runs on the same")
 
 
 def _show(judged: dict[str, Judged], as_json: bool) -> None:
@@ -155,4 +172,4 @@ def _show(judged: dict[str, Judged], as_json: bool) -> None:
         if each.found.calibrated is not None and each.found.calibrated.interval is None:
             said.append(f"by its card: {each.found.calibrated.message}")
         for text in filter(None, said):
-            console.print(f"{name}: {text}", soft_wrap=True)
+            line(console, f"{name}: {text}")
