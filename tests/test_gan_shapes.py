@@ -13,8 +13,8 @@ from wdist.cli import app
 from wdist.errors import InputError
 from wdist.gan import pictures
 from wdist.gan.critics import CRITICS
-from wdist.gan.data import Form
 from wdist.gan.folder import RunFolder, found_in
+from wdist.gan.form import Form
 from wdist.gan.indexed import DatasetRows
 from wdist.gan.recipes import GENERATORS
 from wdist.gan.run import Pace, begin
