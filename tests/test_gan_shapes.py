@@ -228,7 +228,7 @@ class TestPairs:
         form = Form(shape)
         points = torch.rand(30, form.dim, generator=rng())
         nearest = points.flip(0)
-        found = gan.Novelty(points, nearest, torch.arange(30), torch.ones(30), torch.ones(9))
+        found = gan.Novelty(points, nearest, torch.arange(30), torch.ones(30), torch.ones(9), 1.0)
         ax = Figure().subplots()
         pictures._pairs(ax, found, form)
         page = ax.images[0].get_array()
