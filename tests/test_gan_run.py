@@ -486,7 +486,10 @@ class TestCommandLine:
         ("line", "text"),
         [
             ("train", "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER"),
-            ("train --resume r --data ring", "--resume takes data, loss and folder from the run"),
+            (
+                "train --resume r --data ring",
+                "--resume takes data, loss, rules and folder from the run; drop --data",
+            ),
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
             ("train --data ring --channels 8", "--channels: MLPGenerator and MLP have no width; drop it"),
@@ -522,6 +525,28 @@ class TestCommandLine:
         result = cli("gan train --resume r --n-critic 4")
         assert result.exit_code == 2
         assert "n_critic was 1 and is 4" in result.stderr
+
+    def test_so_it_does_with_options_of_the_data_and_the_seed(self):
+        begun = "--classes 7 --seed 5 --held-out 0.5"
+        cli(f"gan train --data mnist {begun} --steps 1 {self.SMALL} --out r")
+        assert cli(f"gan train --resume r {begun} --on-bad refuse").exit_code == 0
+        other = "--classes 3 --seed 0 --held-out 0.2 --size 8 --mode RGBA --on-disk --labels f --on-bad skip"
+        result = cli(f"gan train --resume r {other}")
+        assert result.exit_code == 2
+        for difference in (
+            "data.classes was ['7'] and is ['3']",
+            "data.labels was None and is f",
+            "data.size was None and is 8",
+            "data.on_bad was refuse and is skip",
+            "data.held_out was 0.5 and is 0.2",
+            "data.mode was None and is RGBA",
+            "data.on_disk was False and is True",
+            "seed was 5 and is 0",
+        ):
+            assert difference in result.stderr
+        refused = cli("gan train --resume r --published --out q")
+        assert refused.exit_code == 2
+        assert "from the run; drop --published and --out" in refused.stderr
 
     def test_runs_are_judged_side_by_side_and_the_better_one_comes_first(self):
         for name, steps in (("short", 1), ("long", 120)):

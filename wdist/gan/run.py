@@ -24,6 +24,7 @@ from wdist.gan.folder import RunFolder, environment
 from wdist.gan.judging import too_few
 from wdist.gan.recipes import completed, described, differing, rebuilt
 from wdist.gan.report import Hook, StepReport
+from wdist.gan.sets import Data
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
 from wdist.ranks import ALONE, Ranks
@@ -219,7 +220,7 @@ def begin(
 
 def resume(
     path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None, seed: int | None = None,
 ) -> Run:  # fmt: skip
     """Go on with a run from its newest sound checkpoint, or from the start if it has none.
 
@@ -230,16 +231,19 @@ def resume(
         hooks: Of the trainer.
         ranks: The processes that train together; the first of them writes.
         evaluator: Of the trainer.
+        seed: What it is thought to be; None for what the run has.
 
     Raises:
         InputError: if there is no run, or it is one of another config; the text says what differs.
     """
     written = path.read_config()
-    if config is None:
-        config = rebuilt(written["config"])
-    elif differences := differing(
-        completed(written["config"]) | {"workers": config.workers}, described(config)
-    ):
+    config = rebuilt(written["config"]) if config is None else config
+    was = completed(written["config"]) | {"workers": config.workers}
+    if isinstance(was["data"], str) and isinstance(config.data, Data):
+        was["data"] = described(Data(was["data"]))
+    differences = differing(was, described(config))
+    differences += [] if seed is None else differing(written["seed"], seed, "seed")
+    if differences:
         raise InputError(
             f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
             "another"
