@@ -86,20 +86,27 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written to ({error.strerror}); choose another folder"
-            ) from None
+            raise self._closed(error) from None
+
+    def _closed(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path} cannot be written to ({error.strerror}); choose another folder, or see to its rights and room"
+        )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends.
 
         Raises:
-            InputError: if another process holds it.
+            InputError: if another process holds it, or nothing can be written there.
         """
         import fcntl
 
-        with (self.path / "lock").open("a+") as lock:
+        try:
+            opened = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise self._closed(error) from None
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -157,11 +164,18 @@ class RunFolder:
         return sum(last) / len(last) if last else None
 
     def rewind(self, step: int) -> None:
-        """Take from the log what came after a step, as it will come again."""
+        """Take from the log what came after a step, as it will come again.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         kept = [row for row in self.rows() if row.get("step", 0) <= step]
         part = self.log.with_name(".log.jsonl.part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        part.replace(self.log)
+        try:
+            part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+            part.replace(self.log)
+        except OSError as error:
+            raise self._closed(error) from None
 
 
 def environment() -> Json:

@@ -6,6 +6,7 @@ Images are laid out in a grid, points in the plane are scattered over real ones;
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,11 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(picture: Any, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
+    """Write a PNG, whole or not at all.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         if isinstance(picture, Image.Image):
@@ -185,5 +190,10 @@ def _save(picture: Any, path: Path) -> None:
         else:
             picture.savefig(part, format="png", dpi=150)
         part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}); choose another place"
+        ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # as where the folder is read-only: the first error counts
+            part.unlink(missing_ok=True)
