@@ -1,9 +1,11 @@
 """A run's folder: what is written, and that a run survives kills, cut files, full disks, signals and bad numbers."""
 
 import errno
+import io
 import json
 import multiprocessing
 import os
+import re
 import shlex
 import signal
 import time
@@ -167,6 +169,36 @@ class TestResume:
             InputError, match="trained on a ndarray that a program held; resume it from there"
         ):
             resume(RunFolder(tmp_path / "r"))
+
+    def test_another_run_begins_from_its_nets(self, tmp_path):
+        list(begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE).train())
+        was, other = last(tmp_path / "r"), tiny(n_critic=1, steps=2)
+        run = begin(RunFolder(tmp_path / "s"), other, 2, PACE, start=tmp_path / "r")
+        state = run.trainer.state()
+        nets = ("generator", "averaged", "critic")
+        assert_same({name: state[name] for name in nets}, {name: was[name] for name in nets})
+        new = gan.Trainer(other, 2).state()
+        for name in ("step", "optimizers", "feeds", "rngs"):
+            assert_same(state[name], new[name])
+        resumed = resume(RunFolder(tmp_path / "s"), other, PACE)  # killed before its first step
+        list(run.train())
+        list(resumed.train())
+        assert run.trainer.step == resumed.trainer.step == 2
+        assert_same(
+            *({k: v for k, v in one.trainer.state().items() if k != "seconds"} for one in (run, resumed))
+        )
+        early = tmp_path / "r" / "checkpoints" / "step-000000009.safetensors"
+        assert (
+            begin(RunFolder(tmp_path / "t"), other, 2, start=early)
+            .told[-1]
+            .endswith("000009.safetensors, step 9")
+        )
+        with pytest.raises(InputError, match=r"the averaged of that run does not fit \(.*size mismatch"):
+            begin(RunFolder(tmp_path / "u"), tiny(generator=gan.MLPGenerator((9,), 4)), start=tmp_path / "r")
+        for file in (tmp_path / "s" / "checkpoints").iterdir():
+            file.write_bytes(b"x")
+        with pytest.raises(InputError, match=r"no sound checkpoint .* begin it anew: wdist gan train --from"):
+            resume(RunFolder(tmp_path / "s"), other)
 
     def test_a_folder_without_a_run_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="holds no run of `wdist gan train`"):
@@ -490,6 +522,12 @@ class TestCommandLine:
                 "train --resume r --data ring",
                 "--resume takes data, loss, rules and folder from the run; drop --data",
             ),
+            ("train --resume r --from q", "--from begins another from its nets; drop one of them"),
+            (
+                "train --from r --data ring --loss wgan",
+                "--from takes data, loss and rules from the run; drop --data and",
+            ),
+            ("train --from r", "r holds no run of `wdist gan train`"),
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
             ("train --data ring --channels 8", "--channels: MLPGenerator and MLP have no width; drop it"),
@@ -547,6 +585,63 @@ class TestCommandLine:
         refused = cli("gan train --resume r --published --out q")
         assert refused.exit_code == 2
         assert "from the run; drop --published and --out" in refused.stderr
+
+    def test_after_a_nan_the_command_that_is_named_goes_on(self):
+        small = f"{self.SMALL} --sample-every 0"
+        assert cli(f"gan train --data ring --steps 3 --seed 4 {small} --out good").exit_code == 0
+        ended = cli("gan train --from good --lr 1e8 --sample-every 0 --out 'too fast'")
+        assert ended.exit_code == 1, ended.output
+        assert "begun from the nets of good, step 3" in ended.stderr
+        again = cli("gan train --resume 'too fast'")
+        assert again.exit_code == 1, again.output  # resumed it comes to the same end
+        named = re.search(r"(gan train --from .*) \(or --from an earlier", ended.stderr)[1]
+        assert named == "gan train --from 'too fast' --lr 0.0001 --out 'too fast-2'"
+        went = cli(f"{named} --sample-every 0")
+        assert went.exit_code == 0, went.output
+        written = json.loads(Path("too fast-2/config.json").read_text())
+        assert written["from"] == {"run": str(Path("too fast").resolve()), "step": 0}
+        assert (written["seed"], written["config"]["critic_optimizer"]["lr"]) == (4, 1e-4)
+        assert (
+            written["config"]["generator"]
+            == json.loads(Path("good/config.json").read_text())["config"]["generator"]
+        )
+        assert [row["step"] for row in RunFolder(Path("too fast-2")).rows()] == [3]
+
+    @pytest.fixture
+    def read_only(self, monkeypatch):
+        """A folder "r" in which nothing can be written or removed, also for who may do anything."""
+        cli(f"gan train --data ring --steps 1 {self.SMALL} --out r")
+        whole = os.open, io.open, os.unlink
+
+        def refuse(path):
+            if isinstance(path, (str, os.PathLike)) and Path(path).parent.name == "r":
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+        def opened(path, mode="r", *args, **more):
+            if set(mode) & set("wax+"):
+                refuse(path)
+            return whole[1](path, mode, *args, **more)
+
+        def unlinked(path, *args, **more):
+            refuse(path)
+            whole[2](path, *args, **more)
+
+        monkeypatch.setattr(io, "open", opened)
+        monkeypatch.setattr("builtins.open", opened)
+        monkeypatch.setattr(os, "unlink", unlinked)
+
+    @pytest.mark.parametrize(
+        ("line", "what"),
+        [
+            ("train --resume r", "r cannot be written to"),
+            ("sample r --out r/x.png", "r/x.png cannot be written"),
+            ("sample r --out r/x.npy", "r/x.npy cannot be written"),
+        ],
+    )
+    def test_a_folder_that_is_read_only_is_refused_in_words(self, line, what, read_only):
+        result = cli(f"gan {line}")
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+        assert f"{what} (Read-only file system); choose another" in result.stderr
 
     def test_runs_are_judged_side_by_side_and_the_better_one_comes_first(self):
         for name, steps in (("short", 1), ("long", 120)):

@@ -1,18 +1,22 @@
 """A run that survives: the trainer's loop with a folder around it.
 
-`begin` writes down what is trained, `resume` goes on from the newest sound checkpoint; `train` hands the trainer's
-reports through and does the file work between them. Interrupted, it saves and says so; when a number is not finite it
-stops and names the last good state; when the disk is full it goes on and says that too.
+`begin` writes down what is trained, perhaps from the nets of another run; `resume` goes on from the newest sound
+checkpoint; `train` hands the trainer's reports through and does the file work between them. Interrupted, it saves and
+says so; when a number is not finite it stops and names the last good state; when the disk is full it goes on and says
+that too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -25,13 +29,16 @@ from wdist.gan.judging import too_few
 from wdist.gan.recipes import completed, described, differing, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import Data
+from wdist.gan.tensors import read_tree
 from wdist.gan.trainer import Trainer
 from wdist.options import check_whole
 from wdist.ranks import ALONE, Ranks
 from wdist.sources import Source
 
-__all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
+__all__ = ["Interrupted", "Pace", "Run", "begin", "free", "resume", "run_of"]
 
+GENTLE = 1e-4
+"""The rate of Gulrajani et al. 2017, at most which is named to who has to begin anew."""
 SMOOTH = 0.95
 """Weight of the past in the reading that is shown."""
 
@@ -187,20 +194,68 @@ class Run:
 
     def _last_good(self) -> str:
         state, _ = self.folder.checkpoints().latest()
+        path = self.folder.path
         if state is None:
-            return "There is no checkpoint yet"
-        return f"The last good state is that of step {state['step']}, in {self.folder.path / 'checkpoints'}"
+            return "There is no checkpoint yet; begin another run"
+        return (
+            f"The last good state is that of step {state['step']}, in {path / 'checkpoints'}. --resume would come to "
+            f"the same end; to begin another run from its nets: wdist gan train --from {shlex.quote(str(path))} "
+            f"{_gentler(self.trainer.config)} --out {shlex.quote(str(free(path)))} (or --from an "
+            "earlier checkpoint there)"
+        )
+
+
+def run_of(path: Path) -> RunFolder:
+    """The run that a folder holds, or that a checkpoint is of."""
+    return RunFolder(path.parent.parent if path.suffix == ".safetensors" else path)
+
+
+def free(path: Path) -> Path:
+    """A folder beside that of a run which is not there yet: NAME-2, or the next number."""
+    path = path.resolve() if path.name in ("", "..") else path
+    return next(other for k in count(2) if not (other := path.with_name(f"{path.name}-{k}")).exists())
+
+
+def _gentler(config: TrainConfig) -> str:
+    """Options that may hold a run which came to no finite end."""
+    rules = config.generator_optimizer, config.critic_optimizer
+    rates = [getattr(rule, "rule", rule).lr for rule in rules if rule is not None]
+    if len(rates) < len(rules):  # a critic whose constraint sets its rate takes none from a shell
+        return f"--n-critic {2 * config.n_critic}"
+    return f"--lr {min(min(rates) / 10, GENTLE):.3g}"
 
 
 def begin(
     path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None, start: Path | None = None,
 ) -> Run:  # fmt: skip
     """Start a run in a folder that has none.
 
+    Args:
+        path: The folder.
+        config: What to train.
+        seed: Of the trainer.
+        pace: How often files are written.
+        hooks: Of the trainer.
+        ranks: The processes that train together; the first of them writes.
+        evaluator: Of the trainer.
+        start: A run's folder, from whose newest sound checkpoint both nets and the average are taken, or one of its
+            checkpoints; counters, optimisers and draws are new. config.json says from which and of which step.
+
     Raises:
-        InputError: if it has one, or cannot be written to.
+        InputError: if there is a run already, nothing can be written, or the nets to start from do not fit.
     """
+    trainer = Trainer(config, seed, hooks, ranks, evaluator)
+    written: dict[str, Any] = {"seed": seed, "config": described(config)}
+    run = Run(path, trainer, pace or Pace())
+    if start is not None:
+        state, faults = run_of(start).checkpoints().latest() if start.is_dir() else (read_tree(start), [])
+        if state is None or "critic" not in state:
+            raise InputError(f"{start} has no sound checkpoint to begin from{_listed(faults)}")
+        trainer.start(state)
+        written["from"] = {"run": str(run_of(start).path.resolve()), "step": state["step"]}
+        run.told += [f"passed over: {fault}" for fault in faults]
+        run.told.append(f"begun from the nets of {start}, step {state['step']}")
 
     def prepare() -> None:
         if path.config.exists():
@@ -209,13 +264,15 @@ def begin(
             )
         path.make()
         with path.locked():
-            path.write(path.config, {"seed": seed, "config": described(config)})
+            path.write(path.config, written)
             path.write(path.path / "environment.json", environment())
+            if start is not None:
+                run.checkpoint()  # so that it can be resumed before the first step
 
-    trainer = Trainer(config, seed, hooks, ranks, evaluator)
     ranks.told(prepare)
-    fault = too_few(trainer.parts)
-    return Run(path, trainer, pace or Pace(), [f"warning: {fault}"] if fault else [])
+    if fault := too_few(trainer.parts):
+        run.told.append(f"warning: {fault}")
+    return run
 
 
 def resume(
@@ -246,9 +303,14 @@ def resume(
     if differences:
         raise InputError(
             f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
-            "another"
+            f"another from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
         )
     state, faults = path.checkpoints().latest()
+    if state is None and "from" in written:
+        raise InputError(
+            f"{path.path} has no sound checkpoint{_listed(faults)}, and was begun from the nets of "
+            f"{written['from']['run']}; begin it anew: wdist gan train --from {written['from']['run']}"
+        )
     trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
     if state is not None:
         trainer.restore(state)
@@ -259,6 +321,10 @@ def resume(
 
     ranks.told(rewind)
     return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
+
+
+def _listed(faults: list[str]) -> str:
+    return "".join(f" ({fault})" for fault in faults)
 
 
 def _due(step: int, every: int) -> bool:

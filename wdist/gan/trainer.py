@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Optimizer
-from wdist.errors import NotConvergedError
+from wdist.errors import InputError, NotConvergedError
 from wdist.gan.average import Average
 from wdist.gan.building import built
 from wdist.gan.conditional import Joint, joint, latent
@@ -198,6 +198,22 @@ class Trainer:
             self._rngs, state["rngs"], strict=False
         ):  # once there was none for augmentation
             rng.set_state(saved)
+
+    def start(self, state: dict[str, Any]) -> None:
+        """Begin with the nets and the average of another trainer's state; counters, optimisers and draws stay new.
+
+        Raises:
+            InputError: if they are of other sizes.
+        """
+        nets = {"averaged": self.averaged, "generator": self.net, "critic": self.critic.net}
+        for name, net in nets.items():
+            try:
+                net.load_state_dict(state[name])
+            except RuntimeError as error:
+                why = " ".join(str(error).split())
+                raise InputError(
+                    f"the {name} of that run does not fit ({why}); begin from it with its own nets and constraint"
+                ) from None
 
     @property
     def _optimizers(self) -> tuple[Optimizer, Optimizer]:

@@ -22,6 +22,7 @@ EXAMPLES = "\n\n".join(
         "[bold]Examples[/bold]",
         "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
         "  wdist gan train --resume runs/seven",
+        "  wdist gan train --from runs/seven --lr 1e-4 --out runs/slower",
         "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
         "  wdist gan train --data mnist --loss gan --stabiliser minibatch-discrimination --out runs/standard",
         "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
@@ -39,6 +40,11 @@ CRITIC = (
 CARD = (
     "Read a critic fitted from scratch to those points by this card of `wdist calibrate`: a folder, a file, or the "
     "name of one that ships."
+)
+OUT = "runs/ and the name of the data; FOLDER-2 with --from"
+FROM = (
+    "Begin another run from the nets of this one at its newest checkpoint (or of the checkpoint that is named), with "
+    "its config but for what is given, as --lr after a NaN; optimisers and steps begin anew."
 )
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
@@ -97,8 +103,9 @@ def train(
     dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
     device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
     seed: Annotated[int | None, _option("The same seed gives the same run.", STEPS, show_default="0")] = None,
-    out: Annotated[Path | None, _option("Folder of the run.", FILES)] = None,
+    out: Annotated[Path | None, _option("Folder of the run.", FILES, show_default=OUT)] = None,
     resume: Annotated[Path | None, _option("Go on with the run in this folder.", FILES, metavar="FOLDER")] = None,
+    start: Annotated[Path | None, _option(FROM, FILES, flag="--from", metavar="FOLDER")] = None,
     checkpoint_every: Annotated[int, _option("Steps from one checkpoint to the next.", FILES)] = 500,
     sample_every: Annotated[int, _option("Steps from one sheet of samples to the next.", FILES)] = 500,
     evaluate_every: Annotated[
@@ -116,7 +123,7 @@ def train(
 ) -> None:  # fmt: skip
     """Train a generator; its curve is in the data's units. Ctrl-C saves, and --resume goes on to the bit."""
     with guarded(), together("critic", device) as (ranks, device):
-        _check_folders(out, resume, data, loss, published)
+        _check_folders(out, resume, start, data, loss, published)
         with progress("importing"):
             from wdist.cli.gan.asked import (
                 augmentations,
@@ -155,26 +162,38 @@ def train(
                 )
                 run = runs.resume(folder, config, pace, ranks=ranks, seed=seed)
             else:
-                source = Data(str(data), **kept(read))
-                config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
+                if start is not None:
+                    written = runs.run_of(start).read_config()
+                    seed = written["seed"] if seed is None else seed
+                    config = changed(rebuilt(written["config"]), nets, changes, stabiliser or (), read)
+                else:
+                    source = Data(str(data), **kept(read))
+                    config = begun_config(
+                        loss or "wgan-gp", source, published, nets, changes, stabiliser or ()
+                    )
                 say(beside(config, nets) if ranks.first else "")
                 if dry_run:
                     describe(Trainer(config, seed or 0))
                     return
-                folder = RunFolder(out or Path("runs") / Path(str(data)).expanduser().resolve().stem)
-                run = runs.begin(folder, config, seed or 0, pace, ranks=ranks)
+                name = Path("runs") / Path(str(data)).expanduser().resolve().stem
+                folder = RunFolder(out or (name if start is None else runs.free(runs.run_of(start).path)))
+                run = runs.begin(folder, config, seed or 0, pace, ranks=ranks, start=start)
         show(run, tensorboard and ranks.first)
 
 
 def _check_folders(
-    out: Path | None, resume: Path | None, data: str | None, loss: str | None, published: bool
-) -> None:
-    if resume is None and data is None:
+    out: Path | None, resume: Path | None, start: Path | None, data: str | None, loss: str | None, published: bool
+) -> None:  # fmt: skip
+    if resume is None and start is None and data is None:
         raise InputError(
             "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER to go on with one"
         )
-    given = {"--data": data, "--loss": loss, "--published": published or None, "--out": out}
-    if resume is not None and (drop := [option for option, value in given.items() if value is not None]):
-        raise InputError(
-            f"--resume takes data, loss, rules and folder from the run; drop {' and '.join(drop)}"
-        )
+    if resume is not None and start is not None:
+        raise InputError("--resume goes on with a run, --from begins another from its nets; drop one of them")
+    given = {"--data": data, "--loss": loss, "--published": published or None}
+    takes = "--from takes data, loss and rules"
+    if resume is not None:
+        takes, given["--out"] = "--resume takes data, loss, rules and folder", out and str(out)
+    drop = [name for name, value in given.items() if value is not None]
+    if drop and (resume is not None or start is not None):
+        raise InputError(f"{takes} from the run; drop {' and '.join(drop)}")
