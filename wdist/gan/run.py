@@ -9,6 +9,7 @@ that too.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shlex
 import signal
@@ -26,6 +27,7 @@ from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
 from wdist.gan.judging import too_few
+from wdist.gan.origin import changes, located, origin
 from wdist.gan.recipes import completed, described, differing, rebuilt
 from wdist.gan.report import Hook, StepReport
 from wdist.gan.sets import Data
@@ -246,7 +248,7 @@ def begin(
         InputError: if there is a run already, nothing can be written, or the nets to start from do not fit.
     """
     trainer = Trainer(config, seed, hooks, ranks, evaluator)
-    written: dict[str, Any] = {"seed": seed, "config": described(config)}
+    written = {"seed": seed, "config": described(config), **origin(config.data, trainer.parts)}
     run = Run(path, trainer, pace or Pace())
     if start is not None:
         state, faults = run_of(start).checkpoints().latest() if start.is_dir() else (read_tree(start), [])
@@ -291,7 +293,8 @@ def resume(
         seed: What it is thought to be; None for what the run has.
 
     Raises:
-        InputError: if there is no run, or it is one of another config; the text says what differs.
+        InputError: if there is no run, or it is one of another config, or its data by name or path have changed; the
+            text says what differs.
     """
     written = path.read_config()
     config = rebuilt(written["config"]) if config is None else config
@@ -311,7 +314,13 @@ def resume(
             f"{path.path} has no sound checkpoint{_listed(faults)}, and was begun from the nets of "
             f"{written['from']['run']}; begin it anew: wdist gan train --from {written['from']['run']}"
         )
+    config = dataclasses.replace(config, data=located(config.data, written))
     trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
+    if changed := changes(written, trainer.parts):
+        raise InputError(
+            f"the data of {path.path} have changed since it was begun: {'; '.join(changed)}; bring them back, or begin "
+            f"another run from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
+        )
     if state is not None:
         trainer.restore(state)
 

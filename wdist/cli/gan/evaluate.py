@@ -108,23 +108,25 @@ def _judged(
         import wdist
         from wdist.gan.folder import RunFolder, found_in
         from wdist.gan.judging import calibrated_by, judge_after
+        from wdist.gan.origin import data_of
         from wdist.gan.recipes import rebuilt
     folders = [RunFolder(run) for run in runs]
-    written = [folder.read_config()["config"] for folder in folders]
-    for run, config in zip(runs, written, strict=True):
-        if config["data"] != written[0]["data"]:
+    written = [folder.read_config() for folder in folders]
+    for run, says in zip(runs, written, strict=True):
+        if says["config"]["data"] != written[0]["config"]["data"]:
             raise InputError(f"{run} and {runs[0]} were trained on different data; compare runs on the same")
     with progress("reading the data"):
         read = calibrated_by(None if card is None else named(card))
         critic = wdist.Critic() if by_critic else None
-        judge = judge_after(rebuilt(written[0]).data, by_classifier, critic, read, seed)
+        data, parts = data_of(written, runs)
+        judge = judge_after(data, by_classifier, critic, read, seed, parts)
     judged = {}
-    for folder, config in zip(folders, written, strict=True):
+    for folder, says in zip(folders, written, strict=True):
         with progress(f"judging {folder.path}"):
             where = found_in(folder.path)
             curve = folder.reading(where.step)
             judged[str(folder.path)] = Judged(
-                judge(where.generator), where.step, curve, rebuilt(config).quantity
+                judge(where.generator), where.step, curve, rebuilt(says["config"]).quantity
             )
         say(where.told)
     return judged

@@ -5,6 +5,7 @@ The options become a config (`asked.py`), the config a run (`wdist.gan.run`), wh
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,6 +137,7 @@ def train(
             )
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
+            from wdist.gan.origin import located
             from wdist.gan.recipes import rebuilt
             from wdist.gan.sets import Data
             from wdist.gan.trainer import Trainer
@@ -166,6 +168,7 @@ def train(
                     written = runs.run_of(start).read_config()
                     seed = written["seed"] if seed is None else seed
                     config = changed(rebuilt(written["config"]), nets, changes, stabiliser or (), read)
+                    config = dataclasses.replace(config, data=located(config.data, written))
                 else:
                     source = Data(str(data), **kept(read))
                     config = begun_config(
