@@ -607,6 +607,23 @@ class TestCommandLine:
         )
         assert [row["step"] for row in RunFolder(Path("too fast-2")).rows()] == [3]
 
+    def test_a_critic_that_reads_what_cannot_be_is_doubted(self):
+        line = f"gan train --data mnist --classes 7 --steps 6 {self.SMALL} --log-every 2 --sample-every 0"
+        result = cli(f"{line} --lr 1e3 --out r")
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("its slope is not held, so this is no W1; take lower rates") == 1
+        assert "its slope is not held" in result.stdout
+        rows = RunFolder(Path("r")).rows()
+        assert "its slope is not held" in rows[-1]["doubt"]
+        at_most = float(re.search("W1 is at most ([0-9.]+)", rows[-1]["doubt"])[1])
+        assert 1 < at_most < 28 < rows[-1]["critic"]
+        assert cli("report r --no-judge --out r.html").exit_code == 0
+        assert "its slope is not held" in Path("r.html").read_text()
+        for fine in ("--out s", "--lr 1e3 --loss wgan --out t", "--lr 1e3 --loss gan --out u"):
+            result = cli(f"{line} {fine}")
+            assert result.exit_code == 0, result.output
+            assert "slope is not held" not in result.output + result.stderr
+
     @pytest.fixture
     def read_only(self, monkeypatch):
         """A folder "r" in which nothing can be written or removed, also for who may do anything."""

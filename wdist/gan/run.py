@@ -81,6 +81,8 @@ class Run:
         pace: How often files are written.
         told: What a person should know: checkpoints passed over, a disk that is full, why the run was stopped.
         reading: The critic's reading, smoothed over some twenty steps; None before the first.
+        doubt: Why the reading that was logged last is no W1; "" if it may be one.
+        warned: Whether a doubt was told, which is done once.
     """
 
     folder: RunFolder
@@ -89,6 +91,8 @@ class Run:
     told: list[str] = field(default_factory=list)
     tell: Callable[[str], None] | None = None
     reading: float | None = None
+    doubt: str = ""
+    warned: bool = field(default=False, repr=False)
 
     @property
     def steps(self) -> int:
@@ -150,14 +154,20 @@ class Run:
             quantity = self.trainer.config.quantity
             axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
             reached = seen[-1] if self.reading is None else self.reading
-            title = f"{quantity} by the critic: {reached:.4g} after {self.trainer.step} steps"
+            called = f"no {quantity}" if self.doubt else quantity
+            title = f"{called} by the critic: {reached:.4g} after {self.trainer.step} steps"
             self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, axis))
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
         pace, step = self.pace, report.step
         told = report.held is not None or report.evaluation is not None
         if told or _due(step, pace.log) or step == self.steps:
-            self.log({**report.numbers, **report.words})
+            words = report.words
+            self.log({**report.numbers, **words})
+            self.doubt = words.get("doubt", "")
+            if self.doubt and not self.warned:
+                self.warned = True
+                self._say(f"warning: at step {step} {self.doubt}")
             for writer in writers:
                 writer(report)
         if report.best:

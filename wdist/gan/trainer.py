@@ -84,6 +84,7 @@ class Trainer:
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
+        self._pair: tuple[Tensor, Tensor] | None = None
 
     @property
     def averaged(self) -> nn.Module:
@@ -125,7 +126,8 @@ class Trainer:
         """
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth, self.config.accumulate)
+        self._pair = self._seen(x), self._seen(y)
+        return self.critic(*self._pair, self._penalty, warmth, self.config.accumulate)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
@@ -162,6 +164,17 @@ class Trainer:
         x, y = joint(x, classes, self.form), self._made(latent(z, classes, self.form))
         x, y = (self.augment(points, self._unseen, self._progress) for points in (x, y))
         return self.reading(float(self.config.loss.objective(self.critic.net, x, y)))
+
+    @torch.no_grad()
+    def ceiling(self) -> float | None:
+        """What W1 between the batches of the critic's last step is at most, in the data's unit; None before it.
+
+        The mean of |x − y| over independent pairs, as the product of the two laws is a plan.
+        """
+        if self._pair is None:
+            return None
+        x, y = self._pair
+        return self.scale.scale * float(torch.linalg.vector_norm(x - y, dim=1).mean())
 
     def reading(self, raw: float) -> float:
         """The objective's value as the loss's quantity, in the data's unit."""

@@ -91,14 +91,15 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
 
 
 def _verdict(rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None) -> str:
+    doubt = f"; at the end of the log {rows[-1]['doubt']}" if "doubt" in rows[-1] else ""
     if evaluation is not None:
-        return str(evaluation)
+        return f"{evaluation}{doubt}"
     read = _last(rows, "critic")
     by = "on training points; not judged by points that training never saw"
     return (
         "no reading of the critic is logged"
         if read is None
-        else f"{quantity} {read:.4g} by its own critic, {by}"
+        else f"{quantity} {read:.4g} by its own critic, {by}{doubt}"
     )
 
 

@@ -87,7 +87,7 @@ def show(run: Run, tensorboard: bool) -> None:
         console.print(f"wdist: nothing was left to do: all {run.trainer.step} steps are done", soft_wrap=True)
     else:
         said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
-        output().print(said, soft_wrap=True)
+        output().print(f"{said}: {run.doubt}" if run.doubt else said, soft_wrap=True)
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
     if run.folder.best.exists():
         output().print(f"at its best evaluation: {run.folder.best}", soft_wrap=True)
