@@ -108,7 +108,7 @@ class Run:
         Raises:
             Interrupted: after Ctrl-C or SIGTERM, once the run is saved.
             NotConvergedError: if a number is not finite; the text names the last good state and what to try.
-            InputError: if another process trains in this folder.
+            InputError: if another process trains in this folder, or nothing of the run could be saved.
         """
         if not self.trainer.ranks.first:  # the first process writes for all
             yield from self._steps()
@@ -145,7 +145,11 @@ class Run:
             self._say(f"no checkpoint at step {self.trainer.step}: {error}")
 
     def finish(self) -> None:
-        """Write what came of the run: the last state, the generator, its samples, the curve."""
+        """Write what came of the run: the last state, the generator, its samples, the curve.
+
+        Raises:
+            InputError: if neither a generator nor a checkpoint is left by it.
+        """
         self.checkpoint()
         self._guarded(lambda: self.trainer.generator.save(self.folder.generator))
         self._sheet()
@@ -157,6 +161,12 @@ class Run:
             called = f"no {quantity}" if self.doubt else quantity
             title = f"{called} by the critic: {reached:.4g} after {self.trainer.step} steps"
             self._guarded(lambda: pictures.curve(rows, self.folder.curve, title, axis))
+        if not self.folder.generator.exists() and self.folder.checkpoints().latest()[0] is None:
+            path = self.folder.path
+            raise InputError(
+                f"nothing of this run could be saved in {path}: neither its generator nor a checkpoint; make room, "
+                f"then wdist gan train --resume {shlex.quote(str(path))}, which begins at step 0 again"
+            )
 
     def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
         pace, step = self.pace, report.step
@@ -200,6 +210,8 @@ class Run:
             self._say(f"at step {self.trainer.step}: {error}")
 
     def _say(self, text: str) -> None:
+        if text in self.told:  # as of a last step that is saved once more at the end
+            return
         self.told.append(text)
         if self.tell is not None:
             self.tell(text)
@@ -339,7 +351,9 @@ def resume(
             path.rewind(trainer.step)
 
     ranks.told(rewind)
-    return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
+    told = [f"passed over: {fault}" for fault in faults]
+    told += [] if state else [f"{path.path} has no sound checkpoint: it begins at step 0 again"]
+    return Run(path, trainer, pace or Pace(), told)
 
 
 def _listed(faults: list[str]) -> str:
