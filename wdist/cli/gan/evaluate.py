@@ -66,7 +66,26 @@ def compare(
 ) -> None:
     """Set trained generators side by side, in the data's units; best first by debiased W1."""
     with guarded():
-        _show(_judged(runs, classifier, critic, card, seed), as_json)
+        _show(_judged(_with_a_generator(runs), classifier, critic, card, seed), as_json)
+
+
+def _with_a_generator(runs: list[Path]) -> list[Path]:
+    """Those of several paths that a generator can be had from, with a warning that names the others; one is taken."""
+    from wdist.gan.folder import RunFolder, found_in
+
+    sound, faults = [], []
+    for run in runs:
+        try:
+            RunFolder(run).read_config()
+            found_in(run)
+            sound.append(run)
+        except InputError as error:
+            faults.append(str(error))
+    if not sound:
+        raise InputError("; ".join(faults))
+    for fault in faults:
+        say(f"warning: left out: {fault}")
+    return sound
 
 
 @dataclass(frozen=True, eq=False)
