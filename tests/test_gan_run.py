@@ -143,7 +143,8 @@ class TestResume:
         for file in (tmp_path / "r" / "checkpoints").iterdir():
             file.write_bytes(b"x")
         run = resume(RunFolder(tmp_path / "r"), tiny(), PACE)
-        assert (run.trainer.step, len(run.told)) == (0, 2)
+        assert (run.trainer.step, len(run.told)) == (0, 3)
+        assert run.told[2] == f"{tmp_path / 'r'} has no sound checkpoint: it begins at step 0 again"
         list(run.train())
         assert_same(last(tmp_path / "r"), whole)
         assert [row["step"] for row in run.folder.rows()] == list(range(1, 13))
@@ -246,6 +247,25 @@ class TestTrouble:
         assert "No space left on device" in heard[0]
         assert [p.name for p in (tmp_path / "r" / "checkpoints").iterdir()] == ["step-000000003.safetensors"]
         assert last(tmp_path / "r")["step"] == 3
+
+    def test_a_run_that_leaves_nothing_ends_in_words(self, tmp_path, monkeypatch):
+        run, heard = begin(RunFolder(tmp_path / "r"), tiny(steps=3), 1, PACE), []
+        run.tell = heard.append
+
+        def full(path, content, header):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tensors, "write_tensors", full)
+            with pytest.raises(
+                InputError, match=r"nothing of this run could be saved .* begins at step 0 again"
+            ):
+                list(run.train())
+        assert [text.split(":")[0] for text in heard] == ["no checkpoint at step 3", "at step 3"]
+        again = resume(RunFolder(tmp_path / "r"), tiny(steps=3), PACE)
+        assert again.told == [f"{tmp_path / 'r'} has no sound checkpoint: it begins at step 0 again"]
+        list(again.train())
+        assert again.folder.generator.exists()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_saves_and_ends_it(self, number, tmp_path):
@@ -392,6 +412,22 @@ class TestUnfinished:
         assert torch.equal(drawn(found.generator), drawn(gan.load(run.folder.generator)))
         assert not torch.equal(drawn(found.generator), run.made[6])
 
+    def test_a_damaged_generator_gives_way_to_the_newest_checkpoint(self, run):
+        list(resume(run.folder, tiny(), PACE).train())
+        whole = drawn(found_in(run.folder.path).generator)
+        run.folder.generator.write_bytes(run.folder.generator.read_bytes()[:-50])
+        found = found_in(run.folder.path)
+        assert (found.step, found.told.startswith("passed over: ")) == (12, True)
+        assert "generator.safetensors" in found.told
+        assert found.told.endswith(f"{run.folder.path} gives averaged weights of step 12 of 12")
+        assert torch.equal(drawn(found.generator), whole)
+        with pytest.raises(InputError, match=r"generator\.safetensors is no file that wdist saved"):
+            found_in(run.folder.generator)
+        for file in (run.folder.path / "checkpoints").iterdir():
+            file.unlink()
+        with pytest.raises(InputError, match=r"generator\.safetensors is no file that wdist saved"):
+            found_in(run.folder.path)
+
     def test_what_an_earlier_version_wrote_has_to_be_finished(self, run):
         state, _ = run.folder.checkpoints().latest()
         del state["about"]
@@ -514,6 +550,12 @@ class TestCommandLine:
         for name in {*GENERATORS, *CRITICS}:
             assert name in said
 
+    def test_help_says_where_a_run_goes_and_how_one_begins_from_another(self):
+        said = cli("gan train --help").stdout.replace("│", " ")
+        words = " ".join(said.split())
+        assert "[default: (runs/ and the name of the data; FOLDER-2 with --from)]" in words
+        assert "--from FOLDER" in words
+
     @pytest.mark.parametrize(
         ("line", "text"),
         [
@@ -585,6 +627,15 @@ class TestCommandLine:
         refused = cli("gan train --resume r --published --out q")
         assert refused.exit_code == 2
         assert "from the run; drop --published and --out" in refused.stderr
+
+    @pytest.mark.parametrize("content", ["{}", "[]", '{"seed": 0, "config": {"kind": "WGANConfig"}}', "null"])
+    @pytest.mark.parametrize("command", ["train --resume", "train --from", "evaluate", "nearest", "compare"])
+    def test_a_config_that_says_nothing_is_refused(self, content, command):
+        Path("r").mkdir()
+        Path("r/config.json").write_text(content)
+        result = cli(f"gan {command} r")
+        assert result.exit_code == 2, result.output
+        assert "config.json does not say what is trained" in result.stderr
 
     def test_after_a_nan_the_command_that_is_named_goes_on(self):
         small = f"{self.SMALL} --sample-every 0"
@@ -674,6 +725,16 @@ class TestCommandLine:
         one = json.loads(cli("gan evaluate long --json").stdout)
         assert one["long"] == found["long"]
         cli(f"gan train --data grid --steps 1 {self.SMALL} --out other")
+        Path("stray").mkdir()
+        Path("empty").mkdir()
+        Path("empty/config.json").write_text("{}")
+        beside = cli("gan compare stray short empty long --json")
+        assert json.loads(beside.stdout) == found
+        assert [line.split(" holds")[0] for line in beside.stderr.splitlines()] == [
+            f"wdist: warning: left out: {name}" for name in ("stray", "empty")
+        ]
+        alone = cli("gan compare stray empty")
+        assert (alone.exit_code, "stray holds no run" in alone.stderr) == (2, True)
         refused = cli("gan compare long other")
         assert refused.exit_code == 2
         assert "other and long were trained on different data" in refused.stderr

@@ -146,6 +146,16 @@ class RunFolder:
             raise InputError(
                 f"{self.path} holds no run of `wdist gan train` ({self.config.name}: {why})"
             ) from None
+        inner = found.get("config") if isinstance(found, dict) else None
+        if (
+            not isinstance(inner, dict)
+            or not {"kind", "data", "constraint", "steps"} <= set(inner)
+            or "seed" not in found
+        ):
+            raise InputError(
+                f"{self.path} holds no run of `wdist gan train`: {self.config.name} does not say what is trained; "
+                "bring it back, or begin another run"
+            )
         return found
 
     def rows(self) -> list[Json]:
@@ -208,23 +218,31 @@ def found_in(path: Path) -> Found:
     """Look for the generator of a run's folder, finished or not, or of a file.
 
     Raises:
-        InputError: if there is none yet.
+        InputError: if there is none yet, or none that is sound.
     """
     folder = RunFolder(path)
     file = folder.generator if path.is_dir() else path
+    damage = ""
     if file.exists():
-        return Found(load(file))
+        try:
+            return Found(load(file))
+        except InputError as error:
+            if file == path or not any(folder.checkpoints().folder.glob("*.safetensors")):
+                raise
+            damage = str(error)
     if not folder.config.exists():
         raise InputError(f"{file}: there is no such generator")
     state, faults = folder.checkpoints().latest()
     hint = f"go on with the run: wdist gan train --resume {path}"
     if state is None:
-        damaged = "".join(f" ({fault})" for fault in faults)
-        raise InputError(f"{path} is not finished and has no sound checkpoint{damaged}; {hint}")
+        damaged = "".join(f" ({fault})" for fault in [damage, *faults] if fault)
+        state_of = "has no sound generator" if damage else "is not finished"
+        raise InputError(f"{path} {state_of} and has no sound checkpoint{damaged}; {hint}")
     if "about" not in state:
         raise InputError(f"{path} is not finished, and its checkpoint is of an earlier version; {hint}")
     config, step = folder.read_config()["config"], int(state["step"])
     which = "averaged weights" if config.get("ema") else "the weights"
-    told = [f"passed over: {fault}" for fault in faults]
-    told.append(f"{path} is not finished: {which} of step {step} of {config['steps']}")
+    told = [f"passed over: {fault}" for fault in [damage, *faults] if fault]
+    unfinished = "" if damage else "is not finished: "
+    told.append(f"{path} {unfinished or 'gives '}{which} of step {step} of {config['steps']}")
     return Found(Generator.of(state["about"], state["averaged"]), step, "; ".join(told))
