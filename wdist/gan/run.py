@@ -242,7 +242,7 @@ def free(path: Path) -> Path:
 
 def _gentler(config: TrainConfig) -> str:
     """Options that may hold a run which came to no finite end."""
-    rules = config.generator_optimizer, config.critic_optimizer
+    rules: tuple[Any, ...] = (config.generator_optimizer, config.critic_optimizer)
     rates = [getattr(rule, "rule", rule).lr for rule in rules if rule is not None]
     if len(rates) < len(rules):  # a critic whose constraint sets its rate takes none from a shell
         return f"--n-critic {2 * config.n_critic}"

@@ -193,10 +193,10 @@ def _check_folders(
         )
     if resume is not None and start is not None:
         raise InputError("--resume goes on with a run, --from begins another from its nets; drop one of them")
-    given = {"--data": data, "--loss": loss, "--published": published or None}
+    given: dict[str, Any] = {"--data": data, "--loss": loss, "--published": published or None}
     takes = "--from takes data, loss and rules"
     if resume is not None:
-        takes, given["--out"] = "--resume takes data, loss, rules and folder", out and str(out)
+        takes, given["--out"] = "--resume takes data, loss, rules and folder", out
     drop = [name for name, value in given.items() if value is not None]
     if drop and (resume is not None or start is not None):
         raise InputError(f"{takes} from the run; drop {' and '.join(drop)}")
