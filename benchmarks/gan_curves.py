@@ -2,7 +2,8 @@
 
 Runs of several losses are looked at every so often. Each checkpoint is judged twice: by the `Evaluator` on one set of
 held-out images, and on another set that nothing else reads, which is the quality that the numbers should rank
-checkpoints by. A run is saved when it is done, and `--resume` goes on from there; `table FILE` ranks what is written.
+checkpoints by. A run is saved when it is done, and `--resume` goes on from there; `table FILE` ranks what is written,
+and `ranks` makes the page's table of it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from wdist.gan.classifier import mnist_classifier
 from wdist.gan.evaluator import Evaluator
 
 app = typer.Typer(add_completion=False)
+Record = dict[str, Any]
 
 RECIPES = {
     "clip": Recipe("clip", 5e-4),
@@ -102,18 +104,52 @@ def rank(
 @app.command()
 def table(path: Path) -> None:
     """Print the Spearman correlation of each logged number with the quality, of all runs and of WGANs only."""
-    runs = json.loads(path.read_text())["rows"]
-    sides = {"all": runs, "WGANs": [r for r in runs if r["recipe"]["loss"] in ("clip", "penalty")]}
-    for side, chosen in sides.items():
-        points = [point for r in chosen for point in r["points"]]
-        print(
-            f"{side}: {len(chosen)} runs, {len(points)} checkpoints; Spearman with {' and '.join(QUALITIES)}"
+    for side, runs in _sides(json.loads(path.read_text())["rows"]).items():
+        count = sum(len(run["points"]) for run in runs)
+        print(f"{side}: {len(runs)} runs, {count} checkpoints; Spearman with {' and '.join(QUALITIES)}")
+        for name, found in spearman(runs).items():
+            print(f"  {name:18s} {found[0]:6.2f} {found[1]:6.2f}")
+
+
+def spearman(runs: list[Record]) -> dict[str, list[float]]:
+    """Correlation of each logged number with each of `QUALITIES` over all checkpoints, where it has one."""
+    points = [point for run in runs for point in run["points"]]
+    kept = [[point["quality"][quality] for point in points] for quality in QUALITIES]
+    found = {}
+    for name in points[0]["logged"]:
+        logged = [point["logged"][name] for point in points]
+        if all(math.isfinite(value) for value in logged) and len(set(logged)) > 1:
+            found[name] = [float(spearmanr(logged, quality).statistic) for quality in kept]
+    return found
+
+
+def ranks(results: Path) -> str:
+    """A line a logged number: its correlations on sevens and on ten digits, of all runs and of WGANs; and whence."""
+    columns, whence = {}, []
+    for classes, digits in {"7": "sevens", "0123456789": "ten digits"}.items():
+        path = results / f"gan_curves_{classes}.json"
+        if not path.exists():
+            return "Not measured yet.\n"
+        table = json.loads(path.read_text())
+        facts, rows = table["environment"], table["rows"]
+        whence.append(
+            f"{digits}: {facts['date']}, commit {facts['commit']} (code {facts['code']}), {len(rows)} runs"
         )
-        for name in points[0]["logged"]:
-            logged = [point["logged"][name] for point in points]
-            if all(math.isfinite(value) for value in logged) and len(set(logged)) > 1:
-                found = [spearmanr(logged, [p["quality"][q] for p in points]).statistic for q in QUALITIES]
-                print(f"  {name:18s} {found[0]:6.2f} {found[1]:6.2f}")
+        for side, runs in _sides(rows).items():
+            count, found = sum(len(run["points"]) for run in runs), spearman(runs)
+            for place, quality in enumerate(QUALITIES):
+                title = f"{digits}, {side} ({count}): {quality}"
+                columns[title] = {name: each[place] for name, each in found.items()}
+    lines = ["| Spearman with | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        cells = (f"{column[name]:.2f}" if name in column else "" for column in columns.values())
+        lines.append(f"| `{name}` | {' | '.join(cells)} |".replace("-", "−"))
+    return "\n".join(lines) + "\n\n" + "; ".join(whence) + ".\n"
+
+
+def _sides(runs: list[Record]) -> dict[str, list[Record]]:
+    """All runs, and those of WGANs."""
+    return {"all": runs, "WGANs": [run for run in runs if run["recipe"]["loss"] in ("clip", "penalty")]}
 
 
 if __name__ == "__main__":

@@ -51,12 +51,20 @@ def _images(kind: str) -> dict[str, Any]:
     return {"generator": nets[kind][0], "critic": nets[kind][1], "batch": 32, "n_critic": 3}
 
 
+def _critic(kind: str = "") -> dict[str, Any]:
+    """A DCGAN generator beside the preset's MLP, or beside a convolutional critic."""
+    nets = {"DCGAN": gan.DCGANCritic(16), "patches": gan.PatchCritic(16)}
+    changes = {"generator": gan.DCGANGenerator(16), "batch": 32, "n_critic": 3}
+    return {**changes, "critic": nets[kind]} if kind else changes
+
+
 BARE, CENTRED = {"centred": False}, {"centred": True}
 ALL = {"augment": (gan.Flip(), gan.Shift(), gan.Colour())}
 WIDE = {"generator": gan.MLPGenerator((256, 256)), "critic": wdist.MLP((256, 256))}
 PAIR = {
     "generator": gan.DCGANGenerator(), "critic": gan.DCGANCritic(), "batch": 32, "n_critic": 1, "schedule": "cosine"
 }  # fmt: skip
+BESIDE = {"wgan-gp": "DCGAN", "wgan": "DCGAN", "gan": "DCGAN", "wgan-orthonormal": "patches"}
 RUNS: dict[str, Trial] = {
     "wgan-gp, sevens": Trial("wgan-gp", SEVENS, 1200, 3),
     "wgan-gp, all ten": Trial("wgan-gp", TEN, 1200, 3),
@@ -74,6 +82,11 @@ RUNS: dict[str, Trial] = {
     "wgan-gp by class, all ten, 2 × 256": Trial("wgan-gp", TEN, 1500, 1, {**WIDE, "conditional": True}),
     "wgan-gp, sevens, DCGAN pair": Trial("wgan-gp", SEVENS, 150, 1, _images("DCGAN")),
     "wgan-gp, sevens, residual pair": Trial("wgan-gp", SEVENS, 150, 1, _images("residual")),
+    **{
+        f"{loss}, sevens, DCGAN generator, {kind or 'MLP'} critic": Trial(loss, SEVENS, 250, 2, _critic(kind))
+        for loss, other in BESIDE.items()
+        for kind in ("", other)
+    },
     "wgan-gp, flags": Trial("wgan-gp", FLAGS, 300),
     "wgan-gp, flags, all three augmentations": Trial("wgan-gp", FLAGS, 300, 2, ALL),
     "wgan-gp, flags, DCGAN pair": Trial("wgan-gp", FLAGS, 400, 1, PAIR),

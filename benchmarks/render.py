@@ -23,7 +23,9 @@ from benchmarks import (
     digits,
     games,
     gan,
+    gan_curves,
     gpu,
+    halvings,
     kappa,
     penalties,
     population,
@@ -82,8 +84,8 @@ def page(results: Path) -> str:
     sections += [("penalties", penalties.__doc__, penalties.table), ("games", games.__doc__, games.table)]
     sections += [("recipes", recipes.__doc__, recipes.table), ("gan", gan.__doc__, gan.table)]
     sections += [("compiled", compiled.__doc__, compiled.table), ("reading", reading.__doc__, reading.table)]
-    sections += [("toys", toys.__doc__, toys.table), ("stops", stops.__doc__, stops.table)]
-    sections += [("gpu", gpu.__doc__, gpu.table)]
+    sections += [("toys", toys.__doc__, toys.table), ("halvings", halvings.__doc__, halvings.table)]
+    sections += [("stops", stops.__doc__, stops.table), ("gpu", gpu.__doc__, gpu.table)]
     parts = [INTRODUCTION]
     for name, about, layout in sections:
         parts.append(
@@ -95,6 +97,7 @@ def page(results: Path) -> str:
             parts += [layout(table["rows"]), _environment(table)]
         else:
             parts.append("Not measured yet.\n")
+    parts.append(f"## Curves\n\n{gan_curves.__doc__.splitlines()[0]}\n\n{gan_curves.ranks(results)}")
     parts.append(f"## Cards\n\n{cards.__doc__.splitlines()[0]}\n\n{cards.table()}")
     return "\n".join(parts)
 

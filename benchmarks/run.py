@@ -23,6 +23,7 @@ from benchmarks import digits as digits_
 from benchmarks import games as games_
 from benchmarks import gan as gan_
 from benchmarks import gpu as gpu_
+from benchmarks import halvings as halvings_
 from benchmarks import kappa as kappa_
 from benchmarks import penalties as penalties_
 from benchmarks import reading as reading_
@@ -257,7 +258,8 @@ def games(
 def toys(
     law: Annotated[list[str] | None, typer.Option(help=f"A law: {', '.join(TOYS)}; repeatable.")] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help=f"A latent: {', '.join(toys_.CODED)}; repeatable.")
+        list[str] | None,
+        typer.Option(help=f"What is made of the preset: {', '.join(toys_.RECIPES)}; repeatable."),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.", min=1, max=len(toys_.SEEDS))] = len(
         toys_.SEEDS
@@ -268,7 +270,7 @@ def toys(
 ) -> None:
     """Measure WGANs on laws in the plane: modes, what is near them, and the distance."""
     table = begun(folder(quick) / "toys.json", resume=resume, keep=keep)
-    chosen = law or list(TOYS), only or list(toys_.CODED)
+    chosen = law or list(TOYS), only or list(toys_.RECIPES)
     toys_.measure(table, *chosen, toys_.SEEDS[: 1 if quick else seeds], 60 if quick else None, typer.echo)
 
 
@@ -286,6 +288,13 @@ def stops(
     table = begun(folder(quick or seed is not None) / "stops.json", resume=resume, keep=keep)
     for each in stops_.SEEDS if seed is None else (seed,):
         stops_.measure(table, only or list(stops_.RUNS), each, 60 if quick else None, typer.echo)
+
+
+@app.command()
+def halvings(quick: Quick = False, resume: Resume = False, keep: Keep = False) -> None:
+    """Measure how far the debiased distance by two disjoint sets of real points is apart."""
+    table = begun(folder(quick) / "halvings.json", resume=resume, keep=keep)
+    halvings_.measure(table, 60 if quick else None, typer.echo)
 
 
 @app.command()

@@ -1,16 +1,18 @@
 """The tables of generators in the plane and of the stopping rule: what is counted, of which look, and of which seed."""
 
+import json
+
 import pytest
 
-from benchmarks import compiled, gan_curves, reading, recipes, stops, toys
+from benchmarks import compiled, gan_curves, halvings, reading, recipes, stops, toys
 from wdist import gan
 
 
 def toy(law, seed, **numbers):
-    return {"law": law, "latent": "with codes", "seed": seed, "steps": 2000, "load": 0.0, **numbers}
+    return {"law": law, "recipe": "preset", "seed": seed, "steps": 2000, "load": 0.0, **numbers}
 
 
-def traced(name, seen, true, floor=1.0):
+def traced(name, seen, true, floor=1.0, itself=None):
     """A run whose looks the rule sees as `seen`, and whose distances on points kept apart are `true`."""
     looks = [
         {
@@ -23,7 +25,7 @@ def traced(name, seen, true, floor=1.0):
         }
         for k, (a, b) in enumerate(zip(seen, true, strict=True))
     ]
-    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "cpu": 1.0}
+    return {"run": name, "seed": 101, "steps": 100 * len(looks), "looks": looks, "itself": itself, "cpu": 1.0}
 
 
 def test_toys_have_the_median_and_the_worst_of_their_seeds():
@@ -46,8 +48,8 @@ def test_toys_have_the_median_and_the_worst_of_their_seeds():
     rows.append(toy("swiss-roll", 101, **bare, w1=0.3, floor=0.2, cpu=20.0))
     lines = toys.table(rows).splitlines()[2:]
     assert lines == [
-        "| grid | with codes | 25 (24) of 25 | 95 (90) % | 0.030 (0.050) | 1.25 (1.50) | 2000 | 3 | 30 s |",
-        "| swiss-roll | with codes |  |  |  | 1.50 (1.50) | 2000 | 1 | 20 s |",
+        "| grid | preset | 25 (24) of 25 | 95 (90) % | 0.030 (0.050) | 1.25 (1.50) | 2000 | 3 | 30 s |",
+        "| swiss-roll | preset |  |  |  | 1.50 (1.50) | 2000 | 1 | 20 s |",
     ]
 
 
@@ -58,12 +60,13 @@ def test_a_run_is_held_to_the_best_of_what_the_rule_did_not_see():
     stop, kept, stopped = stops.replayed(row, gan.StoppingRule())
     assert (stop, kept, stopped) == (9, 2, True)
     said = stops.table([row])
-    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 | 1.000 | 1 s |" in said
+    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 |  | 1.000 | 1 s |" in said
     assert (
         "Seed 101, within 10 % of the best of the whole run: 1 of 1 at the stop, 0 as kept, 1 at the last"
         in said
     )
-    assert "within 10 % or 1 % of the floor: 1, 0 and 1. Steps that were saved: 50%." in said
+    assert "no farther than draws of the law itself: 1, 0 and 1. Steps that were saved: 50%." in said
+    assert "no farther than draws of the law itself: 1, 1 and 1." in stops.table([row | {"itself": 1.2}])
     other = stops.table([row, {**row, "seed": 102}]).splitlines()
     assert sum(line.startswith("Seed 10") for line in other) == 2
 
@@ -79,7 +82,7 @@ def test_a_run_that_no_rule_ends_is_judged_at_its_last_look():
 def test_rule_and_score_read_other_points(name):
     loss, data = stops.RUNS[name]
     real = gan.Data("mnist", classes=tuple(stops.DIGITS[data])) if data in stops.DIGITS else data
-    shown, kept = stops._halves(gan.preset(loss, real))
+    shown, kept = stops.held_apart(gan.preset(loss, real))
     assert not {tuple(x) for x in shown.tolist()} & {tuple(x) for x in kept.tolist()}
 
 
@@ -126,6 +129,29 @@ def test_readers_are_told_by_the_clock_and_by_the_training_process():
     )
 
 
+def test_ranks_are_of_all_runs_and_of_wgans_by_both_qualities(tmp_path):
+    assert gan_curves.ranks(tmp_path) == "Not measured yet.\n"
+
+    def run(loss, logged, quality):
+        points = [
+            {"logged": {"w1": x, "same": 1.0}, "quality": {"debiased": y, "frechet": -y}}
+            for x, y in zip(logged, quality, strict=True)
+        ]
+        return {"recipe": {"loss": loss}, "points": points}
+
+    rows = [run("clip", [1, 2, 3], [1, 2, 3]), run("minimax", [4, 5, 6], [-1, -2, -3])]
+    environment = {"date": "2026-01-01", "commit": "c", "code": "d"}
+    for classes in ("7", "0123456789"):
+        (tmp_path / f"gan_curves_{classes}.json").write_text(
+            json.dumps({"environment": environment, "rows": rows})
+        )
+    head, _, line, *rest = gan_curves.ranks(tmp_path).splitlines()
+    assert "| sevens, all (6): debiased | sevens, all (6): frechet | sevens, WGANs (3): debiased |" in head
+    # ranks 1…6 against those of 1, 2, 3, −1, −2, −3: 1 − 6·Σd²/210 = −0.77
+    assert line == "| `w1` |" + " −0.77 | 0.77 | 1.00 | −1.00 |" * 2
+    assert rest[1].startswith("sevens: 2026-01-01, commit c (code d), 2 runs; ten digits: ")
+
+
 def test_the_table_of_curves_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     asked = []
 
@@ -145,3 +171,12 @@ def test_the_table_of_curves_goes_on_where_it_stopped(tmp_path, monkeypatch, cap
     assert f"all: {2 * runs} runs, {2 * runs} checkpoints; Spearman with debiased" in capsys.readouterr().out
     gan_curves.rank("7", seeds=1, quick=True)
     assert len(asked) == 3 * runs
+
+
+def test_two_sets_of_real_points_are_compared_over_the_second_half():
+    looks = [{"step": 10 * k, "debiased": [0.5, 0.5 if k < 3 else 0.6]} for k in (1, 2, 3, 4)]
+    row = {"key": "sevens, halved once", "n": 107, "halvings": 1, "looks": looks, "cpu": 0.25}
+    assert halvings.table([row]).splitlines()[2:] == [
+        "| sevens | 107 | 1 | 1 | 0.500 | 0.500 | 0.100 | 0.25 s |",
+        "| sevens | 107 | 1 | 2 | 0.500 | 0.600 | 0.100 | 0.25 s |",
+    ]

@@ -190,4 +190,7 @@ def test_a_run_that_is_not_finished_is_judged_at_its_newest_checkpoint(here):
     assert result.exit_code == 0
     assert "seven is not finished: " in result.stderr
     there = json.loads(run("gan evaluate seven --json").stdout)["seven"]
-    assert page()[1]["evaluation"]["numbers"]["debiased"] == there["debiased"]
+    root, data = page()
+    assert data["evaluation"]["numbers"]["debiased"] == there["debiased"]
+    assert data["evaluation"]["checkpoint"] == there["checkpoint"] == 6
+    assert "what was judged is its checkpoint of step 6." in root.text

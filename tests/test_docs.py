@@ -20,7 +20,7 @@ from pages import PAGES, ROOT, Block, blocks
 
 import wdist
 import wdist.gan
-from benchmarks import stops
+from benchmarks import gan_curves, stops
 from wdist.gan.classifier import mnist_classifier
 from wdist.measures import as_samples
 
@@ -177,6 +177,41 @@ def test_the_recipes_are_as_measured():
         for cell, numbers in zip(said, found, strict=True):
             assert [float(x) for x in cell.split(",")] == pytest.approx(numbers, abs=0.0051), preset
         assert {row["steps"] for row in runs[preset]} == {int(steps)}
+
+
+def test_critics_beside_a_convolutional_generator_are_as_measured():
+    """The table of docs/gan.md against what `python -m benchmarks.run recipes` wrote."""
+    rows = json.loads((ROOT / "benchmarks/results/recipes.json").read_text())["rows"]
+    text = (ROOT / "docs/gan.md").read_text()
+    table = (
+        text.split("| loss | MLP of the preset | DCGAN critic | patches |\n")[1]
+        .split("\n\n")[0]
+        .splitlines()[1:]
+    )
+    assert len(table) == 4
+    for line in table:
+        loss, *cells = (cell.strip(" `") for cell in line.split("|")[1:-1])
+        for critic, cell in zip(("MLP", "DCGAN", "patches"), cells, strict=True):
+            name = f"{loss}, sevens, DCGAN generator, {critic} critic"
+            found = sorted(row["now"]["debiased"] for row in rows if row["run"] == name)
+            said = f"{np.mean(found):.2f} ({', '.join(f'{x:.2f}' for x in found)})" if found else ""
+            assert cell == said, name
+
+
+def test_what_the_logged_numbers_are_worth_is_as_measured():
+    """The table of docs/gan-evaluation.md against that of the page of benchmarks."""
+    page = gan_curves.ranks(ROOT / "benchmarks/results").splitlines()
+    measured = {row.split("`")[1]: row.split("|")[2:-1] for row in page if row.startswith("| `")}
+    text = (ROOT / "docs/gan-evaluation.md").read_text().split("## What they are worth")[1]
+    said = re.findall(
+        r"^\| (`debiased`|`critic`|`frechet`|`w1`|the critic's value in training)[^|]*\|(.*)\|$", text, re.M
+    )
+    assert len(said) == 5
+    for name, cells in said:
+        for key in (name.strip("`"),) if name.startswith("`") else ("raw", "corrected"):
+            assert cells.split("|") == measured[key][::2], key
+    others = [cell.strip() for cell in measured["debiased"][1::2]]
+    assert f"`debiased` has {', '.join(others[:3])} and {others[3]}." in text
 
 
 def test_the_stopping_rule_is_as_measured():

@@ -194,7 +194,6 @@ class TestLoop:
         found = []
         for scale in (1.0, 100.0):
             trainer = gan.Trainer(gan.preset("wgan-gp", scale * points, batch=16, n_critic=1), seed=0)
-            assert trainer.ceiling() is None
             found += [report.ceiling for report in trainer.steps(1)]
         assert found[1] == pytest.approx(100 * found[0], rel=1e-4)
         shown = trainer.generator.draw(4000, torch.Generator().manual_seed(0)) / 100
@@ -587,6 +586,43 @@ class TestData:
             "1.0",
         )
 
+    @pytest.mark.parametrize(
+        ("text", "names", "first"),
+        [
+            ("cat\ndog\n", ("cat", "dog"), "cat"),
+            ("12\r\n7\r\n", ("7", "12"), "12"),
+            ("1.2e1\n7.0\n", ("7", "12"), "12"),
+            ("red car\nnan\n", ("nan", "red car"), "red car"),
+            ("0.5\nx,y\n", ("0.5", "x,y"), "0.5"),
+        ],
+    )
+    def test_labels_of_a_text_are_a_word_or_number_a_line(self, text, names, first, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        for name in ("y.txt", "labels"):
+            (tmp_path / name).write_text("\ufeff" + 200 * text, encoding="utf-8", newline="")
+            data = gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / name))
+            assert data.open().train.names == names
+        only = gan.Data(str(tmp_path / "x.npy"), classes=(first,), labels=str(tmp_path / "y.txt")).open()
+        assert {tuple(row) for row in only.train.points().tolist()} <= {
+            tuple(r) for r in POINTS[::2].tolist()
+        }
+
+    @pytest.mark.parametrize(
+        ("content", "fault"),
+        [
+            (b"a\n" * 399, "y.txt has 399 labels for the 400 rows of .*x.npy; give one a row, in their order"),
+            (b"a\n" * 401, "y.txt has 401 labels for the 400 rows"),
+            (b"a\n\n" + b"b\n" * 398, "y.txt: line 2 is empty; write one label a line"),
+            (b"\n", "y.txt: it is empty; write one label a line"),
+            (b"\x80\xff" * 400, "y.txt is no text in UTF-8; write one label a line"),
+        ],
+    )  # fmt: skip
+    def test_labels_of_a_text_that_are_refused(self, content, fault, tmp_path):
+        np.save(tmp_path / "x.npy", POINTS)
+        (tmp_path / "y.txt").write_bytes(content)
+        with pytest.raises(InputError, match=fault):
+            gan.Data(str(tmp_path / "x.npy"), labels=str(tmp_path / "y.txt")).open()
+
     def test_a_folder_of_folders_has_their_names_for_classes(self, tmp_path):
         for k in range(12):
             (tmp_path / ("even", "odd")[k % 2]).mkdir(exist_ok=True)
@@ -685,7 +721,13 @@ class TestData:
                 "asks for labels, and npm package svg-country-flags .* has none",
             ),
             (gan.Data("mnits"), "no such file, folder or bundled set; choose one of mnist, flags"),
-            (POINTS[:1], r"data: 1 point\(s\); a generator of a law needs at least two"),
+            *(
+                (
+                    POINTS[:n],
+                    f"data: {n} points? (is|are) too few to train on some and hold out .* at least 4",
+                )
+                for n in (1, 2, 3)
+            ),
             (POINTS[:3], "3 points are too few to train on some and hold out others"),
             (np.array([[0.0, np.nan]] * 9), "data holds a NaN or infinite value"),
         ],
@@ -738,8 +780,25 @@ def test_centred_both_sides_move_alike():
         (lambda: gan.Data("mnist", classes=7), "classes is 7; pass a tuple of labels"),
         (lambda: gan.Data("mnist", classes="79"), "classes is '79'; pass a tuple of labels"),
         (lambda: gan.WGANConfig(data="mnist", constraint=None), r"constraint is None; .* or gan.Free\(\)"),
+        (
+            lambda: gan.WGANConfig(data="ring", generator=nn.Linear(2, 2)),
+            r"generator is Linear.* a network that is built, and no recipe; .* gan.GeneratorNet whose build\(form, rng",
+        ),
+        (
+            lambda: gan.WGANConfig(data="ring", critic=nn.Linear(2, 1)),
+            r"critic is Linear.* no recipe; pass one such as wdist.MLP.* or wrap yours in a wdist.critic.nets.Net",
+        ),
+        (
+            lambda: gan.WGANConfig(data="ring", generator=gan.MLPGenerator),
+            "generator is <class.* and no recipe",
+        ),
+        (
+            lambda: gan.GANConfig(data="ring", critic=gan.MinibatchDiscrimination(nn.Linear(2, 1))),
+            "critic is Linear.* and no recipe",
+        ),
+        (lambda: gan.Trainer(tiny(device="foo")), "device='foo' cannot be used"),
     ],
 )
-def test_what_is_no_tuple_and_no_constraint_is_refused(make, text):
+def test_what_is_no_tuple_recipe_constraint_or_device_is_refused(make, text):
     with pytest.raises(InputError, match=text):
         make()

@@ -126,11 +126,11 @@ class TestPlane:
 
     @pytest.mark.slow
     def test_all_modes_of_the_grid_are_reached_with_few_bridges(self):
-        """After 1200 of its 2000 steps; a continuous latent has 16 modes and 16 % good after all of them."""
-        trainer = gan.Trainer(gan.preset("wgan-gp", "grid", steps=1200, held_every=0), seed=3)
-        list(trainer.steps(1200))
+        """A generator as fast as the critic leaves two of them empty with this seed, after half the steps."""
+        trainer = gan.Trainer(gan.preset("wgan-gp", "grid", held_every=0), seed=3)
+        list(trainer.steps(trainer.config.steps))
         law = grid()
         found = count_modes(trainer.generator.draw(5000, rng()), law.centres, law.width)
         assert found.covered == 25
-        assert found.good > 0.6
-        assert found.imbalance < 0.2
+        assert found.good >= 0.8
+        assert found.imbalance <= 0.1

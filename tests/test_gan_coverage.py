@@ -122,7 +122,7 @@ class TestCollapse:
         [
             (fine, spread, 0.9, ""),
             (fine, spread, 0.39, "collapsed: pairs are 0.39 of the real distance apart, recall 0.3"),
-            (lost, spread, 0.9, "classes missing: 7 of 2"),
+            (lost, spread, 0.9, "1 of 2 classes missing: 7"),
             (
                 fine,
                 Neighbours(1.0, 0.0, 0.02),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import wdist
-from wdist.gan.distance import Halves, debiased_distance
+from wdist.gan.distance import Debiased, Halves, debiased_distance
 from wdist.truth import translation
 from wdist.truth.laws import standard_gaussian
 
@@ -87,6 +87,30 @@ def test_a_seed_decides_the_halving():
     assert debiased_distance(x, y, seed=3) != debiased_distance(x, y, seed=4)
 
 
+def test_halvings_are_averaged_and_the_plan_is_that_of_the_first():
+    def one(seed):
+        halves = [Halves.of(torch.as_tensor(normal(40, 3, seed + k, 0.5 * k)), 20) for k in (0, 1)]
+        return halves[0].against(halves[1])
+
+    single = [one(0), one(2)]
+    found = Debiased.mean(single)
+    for name in ("between", "within_generated", "within_real", "value"):
+        assert getattr(found, name) == pytest.approx(sum(getattr(each, name) for each in single) / 2)
+    assert (found.n, found.halvings) == (20, 2)
+    assert found.plan is single[0].plan
+
+
+def test_few_points_are_halved_often_and_then_the_halving_matters_less():
+    x, y = normal(80, 8, 0), normal(80, 8, 1, 0.3)
+
+    def deviation(halvings):
+        found = [debiased_distance(x, y, halvings=halvings, seed=k) for k in range(12)]
+        assert {each.halvings for each in found} == {halvings or 16}
+        return np.std([each.value for each in found])
+
+    assert deviation(None) < 0.5 * deviation(1)
+
+
 def test_it_says_itself_in_a_line():
     assert str(debiased_distance([[0.0]] * 4, [[3.0]] * 4)) == "W1 3 (floor 0, 2 points a side), debiased 3"
 
@@ -103,6 +127,7 @@ def test_it_says_itself_in_a_line():
             "generated has 2 coordinates a point and real has 3; pass one space",
         ),
         (normal(9, 2, 0), normal(9, 2, 0), {"most": 0}, "most is 0; pass an int of at least 1"),
+        (normal(9, 2, 0), normal(9, 2, 0), {"halvings": 0}, "halvings is 0; pass an int of at least 1"),
         (np.full((9, 2), np.nan), normal(9, 2, 0), {}, "generated is not finite in row 0"),
     ],
 )

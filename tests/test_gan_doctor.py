@@ -90,10 +90,18 @@ class TestSound:
         assert "zero at slope one; λ is 10" in str(found)
         assert not any("not asked" in finding.seen for finding in found.findings)
 
+    def test_slopes_that_bfloat16_keeps_change_by_less_than_is_told(self):
+        exact = nn.Sequential(nn.Flatten(), nn.Linear(60, 1))
+        exact[1].weight.data.fill_(0.5)
+        found = gan.doctor(exact, generator(), X, Z)
+        assert "slopes change by less than 0.1% under autocast" in str(found)
+
     @pytest.mark.parametrize("loss", ["wgan", "wgan-lp", "wgan-gp", "wgan-orthonormal", "gan", "gan-minimax"])
     def test_ours(self, loss):
         found = gan.doctor_of(gan.preset(loss, "ring", batch=8))
         assert found.sound, str(found)
+        told = r"slopes change by (\d\.\d|less than 0\.1)% under autocast \(median; 5% is too much\)"
+        assert re.search(told, str(found))
 
     def test_nothing_is_moved(self):
         f, g = critic(), generator(nn.BatchNorm1d(60))
@@ -139,6 +147,16 @@ class TestFaults:
         assert set(found) == {"one point at a time", "parts of a batch (processes, accumulation)"}
         assert "(0 is BatchNorm2d)" in found["one point at a time"].wrong
         assert "critic.0 is BatchNorm2d" in found["parts of a batch (processes, accumulation)"].wrong
+
+    def test_batch_normalisation_in_a_generator_is_a_fault_of_parts_alone(self):
+        check, g = "parts of a batch (processes, accumulation)", generator(nn.BatchNorm1d(60))
+        found = gan.doctor(critic(), g, X, Z, penalty=penalty)
+        assert found.sound, str(found)
+        assert "on whole batches in one process only: generator.3 is BatchNorm1d" in str(found)
+        found = faults(generator_=g, parts=True)
+        assert set(found) == {check}
+        assert "(generator.3 is BatchNorm1d)" in found[check].wrong
+        assert check in faults(critic(first=[nn.BatchNorm2d(3)]), g, penalty=penalty)
 
     def test_statistics_of_the_batch_are_found_without_a_name(self):
         class Centred(nn.Module):
@@ -230,6 +248,17 @@ class TestFaults:
         assert finding.check == "config"
         assert "Orthonormal needs an activation that preserves norms" in finding.wrong
 
+    def test_networks_of_another_width_are_told_what_they_were_given(self):
+        flat = X.flatten(1)
+        with pytest.raises(
+            InputError, match=r"the critic cannot take x, of shape \(8, 60\) \(mat1.*build it for"
+        ):
+            gan.doctor(nn.Linear(7, 1), generator(shape=(60,)), flat, Z)
+        with pytest.raises(
+            InputError, match=r"the generator cannot take z, of shape \(8, 5\).*build it for \(5,\)"
+        ):
+            gan.doctor(critic(), generator(), X, Z[:, :5])
+
     def test_too_few_points(self):
         with pytest.raises(
             InputError, match="x has 3 points and z 3 latents; pass as many of both, at least 4"
@@ -251,6 +280,15 @@ class TestCommandLine:
         result = self.cli("--data ring --units 8 --batch 8")
         assert result.exit_code == 0, result.output
         assert "ok    norm of the penalty: zero at slope one; λ is 0.1" in result.stdout
+
+    def test_the_published_pair_is_sound_on_whole_batches(self):
+        nets = "--data mnist --critic dcgan --generator dcgan --channels 4 --batch 8"
+        result = self.cli(nets)
+        assert result.exit_code == 0, result.output
+        assert "on whole batches in one process only: generator.2 is BatchNorm2d" in result.stdout
+        result = self.cli(f"{nets} --accumulate 2")
+        assert result.exit_code == 2
+        assert "WRONG config: batch normalisation goes by the whole batch" in result.stdout
 
     def test_a_fault_is_an_exit_code(self):
         result = self.cli("--data ring --generator dcgan --json")

@@ -65,11 +65,11 @@ class TestInThreeCoordinates:
         judge = Evaluator(real, labels=labels)
         assert judge(mixture(3)).collapse == ""
         found = judge(mixture(2))
-        assert found.collapse == "classes missing: top of 3"
+        assert found.collapse == "1 of 3 classes missing: top"
         assert found.coverage.names == ("left", "right", "top")
         assert found.coverage.filled[2] == 0
         assert found.coverage.cost[2] > 15 > 3 > found.coverage.cost[0]
-        assert str(found).endswith("classes missing: top of 3")
+        assert str(found).endswith("1 of 3 classes missing: top")
 
     def test_three_points_are_named_repetition(self, judge):
         three = 2 * torch.eye(3)
@@ -83,6 +83,19 @@ class TestInThreeCoordinates:
         laws = [Gaussian(torch.full((3,), shift, dtype=torch.float64), eye) for shift in (0.0, 0.3, 1.0, 3.0)]
         found = [judge(law).distance.value for law in laws]
         assert found == sorted(found)
+
+    def test_few_points_are_halved_anew_with_fresh_draws(self):
+        moved, real = (
+            Gaussian(torch.full((3,), 0.3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)),
+            LAW.draw(60, torch.Generator().manual_seed(1)),
+        )
+
+        def deviation(halvings):
+            judges = [Evaluator(real, clusters=4, halvings=halvings, seed=k) for k in range(10)]
+            return np.std([judge(moved).distance.value for judge in judges])
+
+        assert Evaluator(real, clusters=4)(moved).distance.halvings == 16
+        assert deviation(None) < 0.5 * deviation(1)
 
     def test_the_distance_is_that_of_the_points(self):
         real = LAW.draw(8, torch.Generator().manual_seed(1))
@@ -248,7 +261,7 @@ class TestDigits:
 
     def test_a_missing_digit_is_named_where_the_distance_hardly_moves(self, judged):
         found = judged["no sevens"]
-        assert found.collapse == "classes missing: 7 of 10"
+        assert found.collapse == "1 of 10 classes missing: 7"
         assert found.coverage.shares[7] < 0.01 < 0.05 < found.coverage.due[7]
         assert found.features.frechet > 1.1 * found.features.frechet_floor
 

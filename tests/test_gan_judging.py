@@ -93,7 +93,7 @@ class TestInTheLoop:
         collapses = [report.words.get("collapse") for report in reports]
         assert collapses[0] is None
         assert collapses[1].startswith("collapsed: pairs are 0.0")
-        assert collapses[3].endswith("(since evaluation 0)")
+        assert collapses[3].endswith("(since step 2)")
 
 
 CARD = "clip-0.1-relu-100x100-d2"
@@ -164,7 +164,7 @@ class TestStopping:
         config = tiny(evaluate=gan.Evaluate(every=2, stop=self.rule))
         trainer = gan.Trainer(config, evaluator=scripted([1.0] * 4))
         reports = list(trainer.steps(8))
-        assert trainer.stopped == "the debiased distance stands still since evaluation 2, at 1"
+        assert trainer.stopped == "the debiased distance stands still since step 6, at 1"
         assert len(reports) == 6
         assert reports[-1].words["stopped"] == trainer.stopped
         assert list(trainer.steps(3)) == []
@@ -269,7 +269,7 @@ class TestCommandLine:
         said = io.StringIO()
         table = live.Evaluations(Console(file=said, width=80))
         found = SimpleNamespace(numbers=dict.fromkeys(live.FIGURES, 0.6789))
-        collapse = "classes missing: cluster 7, cluster 9 of 10 (since evaluation 0)"
+        collapse = "2 of 10 classes missing: cluster 7, cluster 9 (since step 10000)"
         table.add(
             SimpleNamespace(
                 step=step, evaluation=found, verdict=SimpleNamespace(newest=True, collapse=collapse)

@@ -43,6 +43,32 @@ def test_a_mean_lies_near_and_noise_lies_far(points):
     assert gan.novelty(law(lambda x: 3 * x), points).nearer < 0.1
 
 
+def test_copies_and_blur_are_told_apart_in_words(points):
+    train = gan.opened(points).train.points()
+    found = {
+        "new": law(lambda x: x),
+        "noise": law(lambda x: 3 * x),
+        "copies": law(lambda x: train[: len(x)]),
+        "some": law(lambda x: torch.cat([train[: len(x) // 4], x[len(x) // 4 :]])),
+        "blur": law(lambda x: 0.7 * x),
+        "mean": law(lambda x: 0 * x),
+        "doubtful": law(lambda x: train[: len(x)] + 0.5 * x),
+    }
+    found = {name: gan.novelty(source, points) for name, source in found.items()}
+    assert found["blur"].nearer > 0.6
+    assert found["mean"].nearer > 0.8
+    words = {name: each.reading.split(":")[0] for name, each in found.items()}
+    assert words == {
+        "new": "no sign of copies", "noise": "no sign of copies", "copies": "100% are copies, or all but",
+        "some": f"{found['some'].copied:.0%} are copies, or all but", "blur": "blur rather than copies",
+        "mean": "blur rather than copies",
+        "doubtful": "nearer than new ones, yet neither close as copies nor alike as blur",
+    }  # fmt: skip
+    assert 0.25 <= found["some"].copied < 0.3
+    assert found["copies"].variety == pytest.approx(1, abs=0.1)
+    assert str(found["blur"]).endswith("blurred copies are so too")
+
+
 def test_distances_are_those_of_every_pair(points):
     found = gan.novelty(law(lambda x: x), points, n=20)
     parts = gan.opened(points)

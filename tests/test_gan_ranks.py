@@ -11,10 +11,12 @@ from torch import distributed
 import wdist
 from wdist import gan
 from wdist.errors import InputError
-from wdist.gan.data import Rows
+from wdist.gan.data import Rows, Scale, feed
+from wdist.gan.indexed import DatasetRows
 from wdist.gan.sets import Parts
 from wdist.gan.tensors import read_tree, write_tree
 from wdist.ranks import ALONE, Ranks
+from wdist.rng import as_rng
 
 POINTS = np.random.default_rng(3).normal(size=(200, 2))
 
@@ -108,6 +110,33 @@ def test_two_processes_that_judge_as_they_train_are_one_that_does(together):
         for name, weight in alone["generator"].items():
             torch.testing.assert_close(other["generator"][name], weight, rtol=0, atol=1e-10)
     assert found[0]["looks"] == found[1]["looks"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_each_process_reads_its_share_of_the_rows_alone(workers, tmp_path):
+    class Items(torch.utils.data.Dataset):
+        def __len__(self):
+            return 30
+
+        def __getitem__(self, row):
+            (tmp_path / f"{rank}-{row}").touch()
+            return torch.tensor([float(row), -float(row)])
+
+    def taken(ranks):
+        rows = Rows(DatasetRows(Items()), (2,), torch.arange(30))
+        source = feed(rows, Scale(0.0, 1.0), as_rng(4), "cpu", torch.float64, workers, ranks)
+        x, classes = zip(*(source.take(8) for _ in range(5)), strict=True)  # into the second epoch
+        return torch.cat(x), torch.cat(classes)
+
+    rank = "whole"
+    whole = taken(ALONE)
+    for rank in range(2):
+        for here, there in zip(taken(Ranks(rank, 2)), whole, strict=True):
+            assert torch.equal(here, there[rank::2])
+    if not workers:
+        read = {name: {path.name for path in tmp_path.glob(f"{name}-*")} for name in (0, 1)}
+        for rank, found in read.items():
+            assert found == {f"{rank}-{int(row)}" for row in whole[0][rank::2, 0]} | {f"{rank}-0"}
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():

@@ -1,5 +1,6 @@
 """A run's folder: what is written, and that a run survives kills, cut files, full disks, signals and bad numbers."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -21,10 +22,11 @@ import wdist
 from wdist import gan
 from wdist.cli import app
 from wdist.errors import InputError, NotConvergedError
+from wdist.gan import folder as folder_of_runs
 from wdist.gan import tensors
 from wdist.gan.critics import CRITICS
 from wdist.gan.folder import RunFolder, found_in
-from wdist.gan.recipes import GENERATORS
+from wdist.gan.recipes import GENERATORS, described
 from wdist.gan.run import Interrupted, Pace, begin, resume
 
 POINTS = np.random.default_rng(3).normal(size=(200, 2)).astype(np.float32)
@@ -194,7 +196,7 @@ class TestResume:
             .told[-1]
             .endswith("000009.safetensors, step 9")
         )
-        with pytest.raises(InputError, match=r"the averaged of that run does not fit \(.*size mismatch"):
+        with pytest.raises(InputError, match=r"run's nets do not fit \(averaged: .*size mismatch"):
             begin(RunFolder(tmp_path / "u"), tiny(generator=gan.MLPGenerator((9,), 4)), start=tmp_path / "r")
         for file in (tmp_path / "s" / "checkpoints").iterdir():
             file.write_bytes(b"x")
@@ -476,6 +478,27 @@ def cli(line):
     return CliRunner().invoke(app, shlex.split(line), prog_name="wdist", env={"COLUMNS": "120"})
 
 
+def test_one_hook_lets_go_of_a_folder_in_forked_processes_however_often_it_is_locked(tmp_path, monkeypatch):
+    hooks = []
+    monkeypatch.setattr(os, "register_at_fork", lambda *, after_in_child: hooks.append(after_in_child))
+    folder_of_runs._held.cache_clear()
+    folders = [RunFolder(tmp_path / name) for name in "ab"]
+    for folder in folders:
+        folder.make()
+        for _ in range(2):
+            with folder.locked():
+                pass
+    assert len(hooks) == 1
+    with folders[0].locked():
+        (lock,) = folder_of_runs._held()
+        with pytest.raises(InputError, match="is in use by process"), folders[0].locked():
+            pass
+        hooks[0]()  # as in a child: what it holds is closed
+        assert lock.closed
+    assert not folder_of_runs._held()
+    folder_of_runs._held.cache_clear()
+
+
 class TestCommandLine:
     SMALL = "--units 8 --batch 8 --n-critic 1"
 
@@ -527,8 +550,31 @@ class TestCommandLine:
         result = cli(f"gan train --data ring --steps 100 {self.SMALL} --out runs/x --dry-run")
         assert result.exit_code == 0, result.output
         assert "ms a step" in result.stdout
-        assert "GradientPenalty(lam=0.1" in result.stdout.replace("\n", "")
         assert os.listdir() == []
+
+    def test_a_dry_run_shows_a_field_of_the_config_a_line(self):
+        said = cli(f"gan train --data ring --steps 100 {self.SMALL} --dry-run").stdout.splitlines()
+        fields = dict(text.strip().split(maxsplit=1) for text in said if text.startswith("  "))
+        config = gan.preset("wgan-gp", gan.Data("ring"))
+        assert list(fields) == [f.name for f in dataclasses.fields(config)]
+        assert fields["constraint"] == repr(config.constraint)
+        assert fields["steps"] == "100"
+
+    def test_a_dry_run_counts_evaluations(self, monkeypatch):
+        judge = gan.Evaluator.__call__
+
+        def slow(self, generator):
+            time.sleep(0.5)
+            return judge(self, generator)
+
+        monkeypatch.setattr(gan.Evaluator, "__call__", slow)
+        np.save("x.npy", POINTS)
+        line = f"gan train --data x.npy --steps 100 {self.SMALL} --dry-run"
+        looked = cli(f"{line} --evaluate-every 2 --stop").stdout.replace("\n", " ")
+        assert "s an evaluation, of which there are 50: " in looked
+        assert "in all if nothing ends it before; nothing was written" in looked
+        seconds = [float(re.search(r"(\d+) s in all", said)[1]) for said in (looked, cli(line).stdout)]
+        assert seconds[0] >= 25 > seconds[1]
 
     def test_lists_and_rates_are_read(self):
         result = cli("gan train --data ring --loss wgan --lr 0.003 --units 7,9 --latent 5 --steps 1 --out r")
@@ -728,13 +774,31 @@ class TestCommandLine:
         Path("stray").mkdir()
         Path("empty").mkdir()
         Path("empty/config.json").write_text("{}")
-        beside = cli("gan compare stray short empty long --json")
+        begin(RunFolder(Path("begun")), gan.preset("wgan-gp", gan.Data("ring")))  # and has no checkpoint yet
+        beside = cli("gan compare stray short empty begun long --json")
         assert json.loads(beside.stdout) == found
-        assert [line.split(" holds")[0] for line in beside.stderr.splitlines()] == [
-            f"wdist: warning: left out: {name}" for name in ("stray", "empty")
-        ]
+        assert [line.split()[4] for line in beside.stderr.splitlines()] == ["stray", "empty", "begun"]
+        assert beside.stderr.count("warning: left out: ") == 3
         alone = cli("gan compare stray empty")
         assert (alone.exit_code, "stray holds no run" in alone.stderr) == (2, True)
         refused = cli("gan compare long other")
         assert refused.exit_code == 2
-        assert "other and long were trained on different data" in refused.stderr
+        said = "these runs were trained on different data (long: name='ring'; other: name='grid'); compare runs on"
+        assert said in refused.stderr
+
+    def test_runs_on_unlike_data_are_told_apart_by_what_differs(self):
+        def begun(name, data):
+            folder = RunFolder(Path(name))
+            folder.make()
+            folder.write(folder.config, {"seed": 0, "config": described(tiny(data))})
+
+        begun("all", "mnist")
+        begun("alike", gan.Data("mnist"))
+        begun("seven", gan.Data("mnist", classes=(7,)))
+        begun("half", gan.Data("mnist", held_out=0.5))
+        refused = cli("gan compare all seven alike half").stderr
+        assert (
+            "(all, alike: classes=(), held_out=0.2; seven: classes=('7',), held_out=0.2; half: classes=(), "
+            "held_out=0.5); compare" in refused
+        )
+        assert "not finished" in cli("gan compare all alike").stderr  # which have the same data

@@ -69,10 +69,11 @@ class TestPlateau:
 
     def test_a_curve_that_turns_is_stopped_and_the_best_is_where_it_turned(self):
         values = [abs(k - 12) / 4 + 1 for k in range(60)]
-        verdict = fed(StoppingRule(), values)[-1]
+        verdicts = fed(StoppingRule(), values)
+        verdict = verdicts[-1]
         assert verdict.best == 12
         assert verdict.reason.startswith(
-            f"the debiased distance has risen since evaluation {verdict.best}, from "
+            f"the debiased distance has risen since evaluation {verdict.best + 1} of {len(verdicts)}, from "
         )
 
     def test_no_stop_before_the_fewest(self):
@@ -92,23 +93,28 @@ class TestDiversity:
     def test_a_collapse_is_named_while_it_happens_and_since_when(self):
         collapses = [""] * 5 + ["collapsed: so"] * 4 + [""]
         verdicts = fed(StoppingRule(), [5.0 * 0.9**k for k in range(10)], collapses=collapses)
-        assert [v.collapse for v in verdicts[4:7]] == ["", *["collapsed: so (since evaluation 5)"] * 2]
+        assert [v.collapse for v in verdicts[4:7]] == [
+            "",
+            *[f"collapsed: so (since evaluation 6 of {n})" for n in (6, 7)],
+        ]
         assert verdicts[9].collapse == ""
-        assert "going on; collapsed: so (since evaluation 5); best at evaluation 7" in str(verdicts[7])
+        assert "going on; collapsed: so (since evaluation 6 of 8); best at evaluation 8" in str(verdicts[7])
 
     def test_a_collapsed_run_that_stands_still_is_stopped_by_its_name(self):
         verdict = fed(StoppingRule(), [10.0] * 20, [0.1] * 20, ["collapsed: so"] * 20)[-1]
         assert verdict.stop
-        assert verdict.collapse == "collapsed: so (since evaluation 0)"
+        assert verdict.collapse == "collapsed: so (since evaluation 1 of 10)"
         assert str(verdict).startswith(
-            "the debiased distance stands still since evaluation 6, at 10; collapsed: so"
+            "the debiased distance stands still since evaluation 7 of 10, at 10; collapsed: so"
         )
 
 
 class TestByAnIndependentCritic:
     def test_it_goes_by_the_critic_and_says_so(self):
         verdict = fed(StoppingRule(by="critic"), [2.0] * 20, number="critic")[-1]
-        assert verdict.reason == "W1 by a critic fitted from scratch stands still since evaluation 6, at 2"
+        assert (
+            verdict.reason == "W1 by a critic fitted from scratch stands still since evaluation 7 of 10, at 2"
+        )
 
     def test_evaluations_without_one_are_refused(self):
         with pytest.raises(

@@ -12,6 +12,7 @@ import torch
 from report_pages import (
     ESTIMATES,
     HOSTILE,
+    JUDGED,
     KINDS,
     MAYBE_ONE,
     OF_LAWS,
@@ -413,6 +414,14 @@ class TestFiles:
             report.of_run(tmp_path)
         with pytest.raises(InputError, match="holds no run"):
             report.of_run(tmp_path / "nowhere")
+
+    def test_a_run_that_is_not_finished_says_of_which_checkpoint_it_speaks(self, run_folder, pages):
+        page = report.of_run(run_folder, JUDGED, checkpoint=4)
+        root = html_page.read(page.html)
+        html_page.check_numbers(root)
+        assert "The run is not finished: what was judged is its checkpoint of step 4." in root.text
+        assert page.data["verdict"].endswith("; by its checkpoint of step 4, as the run is not finished")
+        assert "checkpoint of step" not in html_page.read(pages["run"].html).text
 
     def test_sheets_are_shown_in_order(self, pages):
         captions = [e.text.strip() for e in html_page.read(pages["run"].html).all("figcaption")]

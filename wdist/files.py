@@ -1,4 +1,4 @@
-"""Points from a user's files: one function, `read_points`, and a reader for each kind of file behind it.
+"""Points from a user's files: one function, `read_points`, and a reader for each kind of file behind it; their labels.
 
 The name tells the kind. Arrays (.npy, .npz) are read here, tables in `tables.py`, images in `folders.py`;
 what needs unpickling is refused, since opening a pickle runs whatever code it holds.
@@ -19,7 +19,7 @@ from wdist.folders import image_folder
 from wdist.images import idx
 from wdist.tables import DELIMITERS, Columns, Header, choose_columns, read_parquet, read_text
 
-__all__ = ["SUPPORTED", "read_points"]
+__all__ = ["SUPPORTED", "read_labels", "read_points"]
 
 Array = np.ndarray[Any, Any]
 
@@ -69,6 +69,42 @@ def read_points(
         return idx(path) if kind == "idx" else image_folder(path, mode=None).images
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def read_labels(path: str | Path) -> Array:
+    """Read labels, one a row: plain text (.txt, or no suffix) with one a line, or any file that `read_points` takes.
+
+    Returns:
+        Labels (n,): words, or numbers if all are; whole numbers as such, so that a class is called 7, not 7.0.
+
+    Raises:
+        InputError: if there is no such file, it is no text, or a line between two others is empty.
+    """
+    path = Path(path).expanduser()
+    plain = path.is_file() and path.suffix.lower() in ("", ".txt") and not IDX_NAME.search(path.name)
+    found = _lines(path) if plain else np.asarray(read_points(path)).reshape(-1)
+    if found.dtype.kind == "f" and np.array_equal(found, np.round(found)):
+        found = found.astype(np.int64)
+    return found
+
+
+def _lines(path: Path) -> Array:
+    """The lines of a text: numbers if all are, else words."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().split("\n")]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text in UTF-8; write one label a line") from None
+    if "" in lines:
+        fault = f"line {lines.index('') + 1} is empty" if len(lines) > 1 else "it is empty"
+        raise InputError(f"{path}: {fault}; write one label a line")
+    words = np.array(lines)
+    try:
+        numbers = words.astype(np.float64)
+    except ValueError:
+        return words
+    return numbers if np.isfinite(numbers).all() else words
 
 
 def _kind(path: Path) -> str:

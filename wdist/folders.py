@@ -18,7 +18,16 @@ from PIL import Image
 from wdist.errors import InputError, WdistWarning
 from wdist.images import Images, listed
 
-__all__ = ["MODES", "FolderImages", "folder_images", "holds_classes", "image_folder"]
+__all__ = [
+    "MODES",
+    "FolderImages",
+    "check_levels",
+    "folder_images",
+    "holds_classes",
+    "image_folder",
+    "mode_of",
+    "pixels",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -229,16 +238,30 @@ def _opened(file: Path, load: bool = True) -> Image.Image:
         raise InputError(
             f"{file} cannot be read as an image ({error}); mend it, take it out, or pass on_bad='skip' (--on-bad skip)"
         ) from None
+    check_levels(image, str(file))
+    return image
+
+
+def check_levels(image: Image.Image, name: str) -> None:
+    """Refuse an image whose levels uint8 does not hold."""
     if image.mode.startswith(("I", "F")):
         raise InputError(
-            f"{file} has more than 8 bits a level (mode {image.mode}); convert it, or save the levels as .npy"
+            f"{name} has more than 8 bits a level (mode {image.mode}); convert it, or save the levels as .npy"
         )
-    return image
 
 
 def _pixels(file: Path, sides: tuple[int, int], mode: str) -> Array:
     """Read one image as uint8: (H, W) for "L", else (H, W, C)."""
-    image = _opened(file)
+    return pixels(_opened(file), sides, mode)
+
+
+def mode_of(image: Image.Image) -> str:
+    """The mode of `MODES` that holds what an image has: its own, "L" if it is grey, else "RGB"."""
+    return image.mode if image.mode in MODES else "L" if image.mode in GREY else "RGB"
+
+
+def pixels(image: Image.Image, sides: tuple[int, int], mode: str) -> Array:
+    """An image as uint8, resized to `sides` if it has others: (H, W) for "L", else (H, W, C)."""
     if mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -152,9 +152,9 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
     run, card = RunFolder(path), path / "card.json" if path.is_dir() else path
     if run.config.exists():
         made = run.generator.exists() or any((path / "checkpoints").glob("step-*"))
-        evaluation = _judged(run, seed) if judge and made else None
+        evaluation, checkpoint = _judged(run, seed) if judge and made else (None, None)
         files = [path / name for name in READ if (path / name).exists()]
-        return of_run(path, evaluation, origin=_origin(ctx, seed, *files))
+        return of_run(path, evaluation, checkpoint=checkpoint, origin=_origin(ctx, seed, *files))
     if not card.exists() or card.suffix != ".json":
         raise InputError(
             f"{path} holds neither a run (config.json) nor a card (card.json); of two samples, name the second too"
@@ -163,8 +163,8 @@ def _of_folder(path: Path, ctx: typer.Context, seed: int, judge: bool) -> Page:
     return of_card(found, origin=_origin(ctx, found.seed, card))
 
 
-def _judged(run: RunFolder, seed: int) -> Evaluation:
-    """Judge the run's generator, finished or not, by points that its training never saw."""
+def _judged(run: RunFolder, seed: int) -> tuple[Evaluation, int | None]:
+    """Judge the run's generator by points that its training never saw; of an unfinished one, its checkpoint's step."""
     from wdist.gan.folder import found_in
     from wdist.gan.judging import judge_after
     from wdist.gan.origin import data_of
@@ -174,7 +174,7 @@ def _judged(run: RunFolder, seed: int) -> Evaluation:
             found = found_in(run.path)
             say(found.told)
             data, parts = data_of([run.read_config()], [run.path])
-            return judge_after(data, seed=seed, parts=parts)(found.generator)
+            return judge_after(data, seed=seed, parts=parts)(found.generator), found.step
         except InputError as error:
             raise InputError(f"{error}; --no-judge makes the page without its coverage") from None
 

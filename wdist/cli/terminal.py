@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ __all__ = [
     "UNCONVERGED",
     "bar",
     "guarded",
+    "line",
     "output",
     "progress",
     "say",
@@ -92,10 +94,27 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def say(text: str) -> None:
-    """Tell a person something on stderr, in one line; nothing if there is nothing to tell."""
+    """Tell a person something on stderr, in one line, or a terminal's lines; nothing if there is nothing to tell."""
     if not text:
         return
-    typer.echo(f"wdist: {' '.join(text.split())}", err=True)
+    typer.echo(_wrapped(Console(stderr=True), f"wdist: {' '.join(text.split())}"), err=True)
+
+
+def line(console: Console, text: str, indent: int = 0, style: str | None = None) -> None:
+    """Print sentences: on a terminal broken between words, later lines indented; elsewhere in one piece.
+
+    A word that is longer than the terminal is wide, such as a path, stays whole and can be copied.
+    """
+    console.print(_wrapped(console, text, " " * indent), style=style, soft_wrap=True)
+
+
+def _wrapped(console: Console, text: str, indent: str = "") -> str:
+    if not console.is_terminal:
+        return text
+    lines = textwrap.TextWrapper(
+        console.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines.fill(part) for part in text.split("\n"))
 
 
 def _warner(usual: Any) -> Any:

@@ -48,8 +48,8 @@ class _OfImages(Augmentation):
         """Refuse what is no image."""
         if len(form.shape) not in (2, 3):
             raise InputError(
-                f"{type(self).__name__} is for images (H, W) or (H, W, C), and a point has shape {form.shape}; leave "
-                "it out, or pass the points as images"
+                f"{type(self).__name__} is for images (H, W), (H, W, C) or (C, H, W), and a point has shape "
+                f"{form.shape}; leave it out, or pass the points as images"
             )
 
     @final
@@ -60,9 +60,7 @@ class _OfImages(Augmentation):
     @final
     def move(self, x: Tensor, drawn: Tensor, form: Form, progress: float) -> Tensor:
         """Give the points their shape for a while."""
-        height, width, *channels = form.shape
-        images = x.reshape(len(x), height, width, *(channels or [1]))  # (n, H, W, C), as images lie
-        return self.moved(images, drawn).reshape(x.shape)
+        return form.as_points(self.moved(form.as_images(x), drawn))
 
     @abstractmethod
     def moved(self, images: Tensor, u: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.precision import Coarse
 from wdist.gan.sets import Parts, opened
 from wdist.gan.stabilisers import whole_batches
+from wdist.measures import as_device
 from wdist.ranks import Ranks
 from wdist.result import Bound
 from wdist.rng import Rng
@@ -81,7 +82,7 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
     """Build all that a config describes.
 
     Raises:
-        InputError: if its parts do not fit together, or do not fit several processes.
+        InputError: if its parts do not fit together, or do not fit several processes, or there is no such device.
     """
     if config.batch % ranks.size:
         raise InputError(
@@ -91,13 +92,14 @@ def built(config: TrainConfig, rng: Rng, ranks: Ranks) -> Built:
         raise InputError(
             f"accumulate is {config.accumulate} for {config.batch // ranks.size} points a process; pass at most that"
         )
+    as_device(config.device, config.torch_dtype)  # refuses one that is not there
     parts, dtype = opened(config.data, labelled=config.conditional), config.torch_dtype
     scale = scale_of(parts.train).to(config.device, dtype)
     shape = parts.train.shape if isinstance(parts.train, Rows) else (parts.train.dim,)
     shares = class_shares(parts.train) if config.conditional else ()
     names = parts.train.names if isinstance(parts.train, Rows) and shares else ()
     form = Form(shape, isinstance(parts.train, Rows) and parts.train.images, len(names))
-    real = feed(parts.train, scale, rng.spawn(), config.device, dtype, config.workers)
+    real = feed(parts.train, scale, rng.spawn(), config.device, dtype, config.workers, ranks)
     held = feed(parts.held, scale, rng.spawn(), config.device, dtype)
     noise, penalty, unseen = (rng.spawn().torch(config.device) for _ in range(3))
     weights = rng.spawn().torch()

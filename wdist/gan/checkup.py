@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,7 @@ class Checkup:
 def doctor(
     critic: nn.Module, generator: nn.Module, x: Tensor, z: Tensor, *, penalty: Penalty | None = None,
     critic_loss: CriticLoss | None = None, generator_loss: GeneratorLoss | None = None, compiler: str = "",
+    parts: bool = False,
 ) -> Checkup:  # fmt: skip
     """Probe two networks, and the losses that they are to be trained by, for the usual faults of a WGAN.
 
@@ -83,12 +85,14 @@ def doctor(
             −E f(x) + E f(g(z)) on detached points.
         generator_loss: (critic, generator, x, z) -> 0-d, what the generator descends; None for −E f(g(z)).
         compiler: A backend of `torch.compile` to try, such as "inductor", which takes a while; "" for none.
+        parts: Whether batches will go through the networks in parts, by several processes or accumulated gradients, for
+            which batch normalisation in the generator is a fault too.
 
     Returns:
         Findings, sound or not. The modules, their buffers and the global generators are as they were.
 
     Raises:
-        InputError: if there are fewer than four points, or not as many latents.
+        InputError: if there are fewer than four points, or not as many latents, or a network cannot take its own.
 
     Example:
         >>> net = lambda *sizes: nn.utils.skip_init(nn.Linear, *sizes)
@@ -100,12 +104,13 @@ def doctor(
         >>> [finding.check for finding in doctor(critic, generator, x, z).faults]
         ['last layer of the critic']
     """
-    return _probed(critic, generator, x, z, (penalty, critic_loss, generator_loss), compiler, {})
+    return _probed(critic, generator, x, z, (penalty, critic_loss, generator_loss), compiler, {}, parts)
 
 
 def _probed(
     critic: nn.Module, generator: nn.Module, x: Tensor, z: Tensor,
     losses: tuple[Penalty | None, CriticLoss | None, GeneratorLoss | None], compiler: str, meant: Mapping[Probe, str],
+    parts: bool = False,
 ) -> Checkup:  # fmt: skip
     """Ask all; where a probe finds what a config means to have, its reason stands in place of the fault."""
     if len(x) < FEWEST or len(z) != len(x):
@@ -115,13 +120,16 @@ def _probed(
     critic, generator = (copy.deepcopy(net).train() for net in (critic, generator))
     for weight in [*critic.parameters(), *generator.parameters()]:
         weight.grad = None
-    patient = Patient(critic, generator, x.detach(), z.detach(), *losses)
+    patient = Patient(critic, generator, x.detach(), z.detach(), *losses, parts)
     with torch.random.fork_rng(devices=[]):
         return Checkup(tuple(_asked(patient, compiler, meant)))
 
 
 def _asked(patient: Patient, compiler: str, meant: Mapping[Probe, str]) -> list[Finding]:
-    findings = [one_number(patient), makes_points(patient)]
+    findings = [
+        _fitting("critic", "x", patient.x, lambda: one_number(patient)),
+        _fitting("generator", "z", patient.z, lambda: makes_points(patient)),
+    ]
     if any(finding.wrong for finding in findings):
         return findings  # nothing else can be asked
     probes = [independence, last_layer, reached, detached, signs, variety, penalty_axes, penalty_graph]
@@ -132,6 +140,17 @@ def _asked(patient: Patient, compiler: str, meant: Mapping[Probe, str]) -> list[
     if compiler:
         findings.append(compiled_parity(patient, compiler))
     return findings
+
+
+def _fitting(side: str, name: str, given: Tensor, probe: Callable[[], Finding]) -> Finding:
+    """What the first probe of a network finds, unless the network cannot take what it is given."""
+    try:
+        return probe()
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise InputError(
+            f"the {side} cannot take {name}, of shape {tuple(given.shape)} ({shorten(str(error), 120)}); build it for "
+            f"{tuple(given.shape[1:])}, or give {name} as it takes it"
+        ) from None
 
 
 def doctor_of(config: TrainConfig, seed: Seed = 0, compiler: str = "") -> Checkup:

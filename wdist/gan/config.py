@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 
 from wdist.critic.constraint import Constraint
 from wdist.critic.constraints import Clip, GradientPenalty, Orthonormal, Spectral
@@ -32,6 +34,11 @@ from wdist.options import check_whole
 __all__ = ["PRESETS", "GANConfig", "TrainConfig", "WGANConfig", "preset"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+GENERATOR = (
+    "gan.MLPGenerator((100, 100)), or wrap yours in a gan.GeneratorNet whose build(form, rng, dtype) makes it"
+)
+CRITIC = "wdist.MLP((100, 100)), or wrap yours in a wdist.critic.nets.Net whose build(x, y, rng) makes it"
+"""What to pass for a network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +105,9 @@ class TrainConfig:
     loss: ClassVar[Loss]
 
     def __post_init__(self) -> None:
+        _check_recipe("generator", self.generator, GENERATOR)
+        inner = self.critic.net if isinstance(self.critic, MinibatchDiscrimination) else self.critic
+        _check_recipe("critic", inner, CRITIC)
         if not isinstance(self.constraint, Constraint):
             raise InputError(
                 f"constraint is {self.constraint!r}; pass one such as wdist.GradientPenalty(10.0), or gan.Free()"
@@ -140,6 +150,16 @@ class TrainConfig:
         return DTYPES[self.dtype]
 
 
+def _check_recipe(name: str, given: Any, remedy: str) -> None:
+    """Refuse what builds no network: one that is built, or the class of a recipe."""
+    if isinstance(given, (nn.Module, type)) or not callable(getattr(given, "build", None)):
+        is_what = ", a network that is built," if isinstance(given, nn.Module) else ""
+        came = shorten(repr(given), 60)
+        raise InputError(
+            f"{name} is {came}{is_what} and no recipe; pass one such as {remedy} (docs/extending.md, An architecture)"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class WGANConfig(TrainConfig):
     """A Wasserstein GAN; without options, the gradient penalty as published (Gulrajani et al. 2017, Algorithm 1)."""
@@ -171,10 +191,13 @@ def _clip(lr: float) -> dict[str, Any]:
 
 
 def _in_pieces() -> dict[str, Any]:
-    """What makes laws of several narrow pieces, as the toys are, in half a minute (`benchmarks/toys.py`)."""
+    """What makes laws of several narrow pieces, as the toys are, in a minute (`benchmarks/toys.py`).
+
+    The generator is slower than the critic (two time scales, Heusel et al. 2017): as fast, it leaves modes empty.
+    """
     return {
         "generator": MLPGenerator((128,) * 3, latent=3, codes=128), "critic": MLP((128,) * 3), "batch": 128,
-        "schedule": "cosine", "ema": 0.999,
+        "generator_optimizer": Adam(3e-4, (0.5, 0.9)), "schedule": "cosine", "steps": 4000, "ema": 0.999,
     }  # fmt: skip
 
 
@@ -189,8 +212,7 @@ PRESETS: dict[str, Callable[[bool, bool], TrainConfig]] = {
         data=None,
         constraint=GradientPenalty(0.1 if toy and not published else 10.0),
         centred=not (toy or published),
-        **({} if published else {**_fast(1e-3), "penalty_warmup": 250}),
-        **(_in_pieces() if toy and not published else {}),
+        **({} if published else {**_fast(1e-3), "penalty_warmup": 250, **(_in_pieces() if toy else {})}),
     ),
     "wgan-lp": lambda toy, published: WGANConfig(
         data=None, constraint=GradientPenalty(10.0, two_sided=False), centred=not published,

@@ -176,13 +176,16 @@ def collapse(found: Coverage, neighbours: Neighbours, variety: float) -> str:
         ''
         >>> collapse(fine, Neighbours(1.0, 0.0, 0.01), 0.02)
         'collapsed: pairs are 0.02 of the real distance apart, recall 0'
+        >>> lost = Coverage(("1", "7"), (0.5, 0.5), (1.0, 0.0), (1.0, 0.0), (0.0, 0.0), 100)
+        >>> collapse(lost, Neighbours(1.0, 0.3, 0.7), 0.8)
+        '1 of 2 classes missing: 7'
     """
     if variety < NARROW:
         return (
             f"collapsed: pairs are {variety:.2g} of the real distance apart, recall {neighbours.recall:.2g}"
         )
     if found.missing:
-        return f"classes missing: {', '.join(found.missing)} of {len(found.names)}"
+        return f"{len(found.missing)} of {len(found.names)} classes missing: {', '.join(found.missing)}"
     if neighbours.spacing < REPEATED:
         return f"repeats itself: neighbours are {neighbours.spacing:.2g} of the real distance apart"
     return ""

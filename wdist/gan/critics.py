@@ -140,4 +140,5 @@ def _of(form: Form, width: int, activation: str, kernel: int = 2) -> ConvNet:
     """Convolutions down the ladder that a generator of this form goes up."""
     _, halvings = ladder(form)
     channels = tuple(width * 2**k for k in range(halvings))
-    return ConvNet(form.shape, channels, activation, kernel, channels_last=True, labels=form.classes)
+    last = not form.channels_first
+    return ConvNet(form.shape, channels, activation, kernel, channels_last=last, labels=form.classes)

@@ -20,11 +20,26 @@ from wdist.critic.potential import Scaling
 from wdist.errors import InputError
 from wdist.gan.ahead import Ahead
 from wdist.gan.indexed import Indexed
+from wdist.ranks import ALONE, Ranks
 from wdist.rng import Rng
 from wdist.sources import Source
 
-__all__ = ["Batch", "Feed", "Form", "LawFeed", "OrderedFeed", "Rows", "Scale", "feed", "mean_of", "scale_of"]
+__all__ = [
+    "Batch",
+    "Feed",
+    "Form",
+    "LawFeed",
+    "OrderedFeed",
+    "Rows",
+    "Scale",
+    "feed",
+    "mean_of",
+    "scale_of",
+    "too_few_rows",
+]
 
+MOST_CHANNELS, LEAST_SIDE = 4, 8
+"""Three axes are (C, H, W) where C is at most the one and both sides are at least the other; else (H, W, C)."""
 LOOK = 4096
 """Rows from which the scale and the mean of points are taken."""
 CHECKED = 64
@@ -35,8 +50,10 @@ CHECKED = 64
 class Form:
     """What a generator has to make.
 
+    Points are flat, their coordinates in the order of the data; `as_images` and `as_points` go to images and back.
+
     Attributes:
-        shape: Of one point: (H, W) or (H, W, C) of an image, (d,) else.
+        shape: Of one point: (H, W), (H, W, C) or (C, H, W) of an image, (d,) else.
         bounded: Whether every coordinate is a level between −1 and 1 in standard units, as of an image.
         classes: How many classes there are to choose from; 0 where nothing is conditional.
     """
@@ -49,6 +66,36 @@ class Form:
     def dim(self) -> int:
         """Number of coordinates of a point."""
         return int(np.prod(self.shape))
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether three axes begin with the channels, as torch has them; what is not clear ends with them.
+
+        Example:
+            >>> [Form(shape).channels_first for shape in ((3, 16, 16), (16, 16, 3), (3, 3, 3), (5, 16, 16))]
+            [True, False, False, False]
+        """
+        shape = self.shape
+        return len(shape) == 3 and shape[0] <= MOST_CHANNELS and min(shape[1:]) >= LEAST_SIDE
+
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image, of two axes or three."""
+        if len(self.shape) == 2:
+            return (1, *self.shape)
+        first, second, third = self.shape
+        return (first, second, third) if self.channels_first else (third, first, second)
+
+    def as_images(self, x: Tensor) -> Tensor:
+        """Points (n, d) as images (n, H, W, C), wherever the data have their channels."""
+        channels, height, width = self.geometry
+        if self.channels_first:
+            return x.reshape(len(x), channels, height, width).permute(0, 2, 3, 1)
+        return x.reshape(len(x), height, width, channels)
+
+    def as_points(self, images: Tensor) -> Tensor:
+        """Images (n, H, W, C) as points (n, d), their coordinates in the order of the data."""
+        return (images.permute(0, 3, 1, 2) if self.channels_first else images).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -103,9 +150,7 @@ class Rows:
 
     def __post_init__(self) -> None:
         if len(self.rows) < 2:
-            raise InputError(
-                f"{self.about}: {len(self.rows)} point(s); a generator of a law needs at least two to learn from"
-            )
+            raise InputError(too_few_rows(self))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -151,6 +196,15 @@ class Rows:
         return hashlib.blake2b(repr((len(self), self.shape)).encode() + content, digest_size=8).hexdigest()
 
 
+def too_few_rows(rows: Rows) -> str:
+    """What to say of a set that cannot be split: two points are needed on either side."""
+    n = len(rows)
+    return (
+        f"{rows.about}: {n} point{'s' * (n != 1)} {'is' if n == 1 else 'are'} too few to train on some and hold out "
+        "others; pass at least 4"
+    )
+
+
 def scale_of(data: Rows | Source) -> Scale:
     """Standard units of a set or a law: [−1, 1] for images, unit variance otherwise; see `Scaling.of`."""
     if isinstance(data, Rows) and data.images:
@@ -177,7 +231,7 @@ class Feed(ABC):
 
     @abstractmethod
     def take(self, n: int) -> Batch:
-        """The next `n` points."""
+        """Of the next `n` points the share of this process."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -191,12 +245,12 @@ class Feed(ABC):
 class Order:
     """Row numbers without end: every row once an epoch, shuffled by the key and the epoch's number."""
 
-    def __init__(self, key: int, rows: int) -> None:
-        self.key, self.rows = key, rows
+    def __init__(self, key: int, rows: int, ranks: Ranks = ALONE) -> None:
+        self.key, self.rows, self.ranks = key, rows, ranks
         self._epoch, self._shuffled = -1, torch.empty(0, dtype=torch.int64)
 
     def __call__(self, start: int, n: int) -> Tensor:
-        """Those at places start … start + n − 1, (n,)."""
+        """Of those at places start … start + n − 1 this process's share, (n / processes,)."""
         parts: list[Tensor] = []
         while n > 0:
             epoch, place = divmod(start, self.rows)
@@ -205,23 +259,24 @@ class Order:
                 self._epoch, self._shuffled = epoch, torch.from_numpy(shuffled)
             parts.append(self._shuffled[place : place + n])
             start, n = start + len(parts[-1]), n - len(parts[-1])
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return self.ranks.share(parts[0] if len(parts) == 1 else torch.cat(parts))
 
 
 class OrderedFeed(Feed):
     """Rows in one random order an epoch; those on disk are read ahead by `workers` processes, if there are any."""
 
     def __init__(
-        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+        self, data: Rows, scale: Scale, key: int, device: torch.device | str, dtype: torch.dtype, workers: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
-        self.data, self.workers = data, workers
+        self.data, self.workers, self.ranks = data, workers, ranks
         self.scale, self.dtype, self.device = scale.to(device, dtype), dtype, torch.device(device)
         self.rows = data.rows.to(device) if isinstance(data.rows, Tensor) else data.rows
         self.labels = None if data.labels is None else data.labels.to(device)
         self.restore({"key": key, "position": 0})
 
     def take(self, n: int) -> Batch:
-        """The next `n` rows."""
+        """Of the next `n` rows this process's share; the others are not read."""
         index, rows = self._ahead.take(self.position, n) if self._ahead else self._read(self.position, n)
         self.position += n
         here, rows = index.to(self.device), rows.to(self.device)
@@ -242,7 +297,7 @@ class OrderedFeed(Feed):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.key, self.position = state["key"], state["position"]
-        self.order = Order(self.key, len(self.data))
+        self.order = Order(self.key, len(self.data), self.ranks)
         self._ahead = None
         if not self.workers:
             return
@@ -258,14 +313,16 @@ class LawFeed(Feed):
     """Independent draws of a law."""
 
     def __init__(
-        self, law: Source, scale: Scale, rng: torch.Generator, device: torch.device | str, dtype: torch.dtype
-    ) -> None:
-        self.law, self.rng, self.dtype, self.device = law, rng, dtype, device
+        self, law: Source, scale: Scale, rng: torch.Generator, device: torch.device | str, dtype: torch.dtype,
+        ranks: Ranks = ALONE,
+    ) -> None:  # fmt: skip
+        self.law, self.rng, self.dtype, self.device, self.ranks = law, rng, dtype, device, ranks
         self.scale = scale.to(device, dtype)
 
     def take(self, n: int) -> Batch:
-        """`n` draws."""
-        return self.scale.standard(self.law.draw(n, self.rng).to(self.device, self.dtype)), None
+        """Of `n` draws this process's share."""
+        drawn = self.ranks.share(self.law.draw(n, self.rng))
+        return self.scale.standard(drawn.to(self.device, self.dtype)), None
 
     def state(self) -> dict[str, Any]:
         """State of the generator that the law draws from."""
@@ -277,7 +334,8 @@ class LawFeed(Feed):
 
 
 def feed(
-    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype, workers: int = 0
+    data: Rows | Source, scale: Scale, rng: Rng, device: torch.device | str, dtype: torch.dtype, workers: int = 0,
+    ranks: Ranks = ALONE,
 ) -> Feed:  # fmt: skip
     """Make the feed of a set or a law.
 
@@ -285,7 +343,7 @@ def feed(
         InputError: if there are workers and nothing on disk for them.
     """
     if isinstance(data, Rows):
-        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype, workers)
+        return OrderedFeed(data, scale, int(rng.numpy.integers(2**62)), device, dtype, workers, ranks)
     if workers:
         raise InputError(f"workers={workers} read what is on disk, and a law is drawn from; drop it")
-    return LawFeed(data, scale, rng.torch(), device, dtype)
+    return LawFeed(data, scale, rng.torch(), device, dtype, ranks)

@@ -22,7 +22,7 @@ from wdist.costs import pair_distances
 from wdist.critic.cones import kmeans
 from wdist.errors import InputError, WdistWarning
 from wdist.gan.coverage import Support, collapse, coverage, diversity
-from wdist.gan.distance import Halves
+from wdist.gan.distance import Debiased, Halves, halvings_of
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.features import Classifier, Seen
 from wdist.gan.modes import Modes, count_modes
@@ -54,6 +54,8 @@ class Evaluator:
         calibrated: A critic with its card, `wdist.Calibrated(card.critic(), card)`: fitted from scratch at each call
             too, and read by the card.
         law: The real law, where it is one of the toys in the plane: modes are counted, and points near them.
+        halvings: How often both sides are halved anew for the debiased distance, generated points being drawn anew too;
+            None for as often as few points need it (`distance.halvings_of`). The other numbers are of the first.
 
     Raises:
         InputError: if there are too few real points, labels that do not fit them, or a card of other dimensions.
@@ -77,10 +79,13 @@ class Evaluator:
     seed: int = 0
     calibrated: Calibrated | None = None
     law: Mixture | SwissRoll | None = None
+    halvings: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("most", "clusters", "k"):
             check_whole(name, getattr(self, name))
+        if self.halvings is not None:
+            check_whole("halvings", self.halvings)
         object.__setattr__(self, "real", as_samples(self.real, name="real"))
         if not self.real.uniform:
             raise InputError(
@@ -117,16 +122,18 @@ class Evaluator:
         Raises:
             InputError: if it draws what is not finite, or points of another space than the real ones.
         """
-        began, rng, real = time.perf_counter(), as_rng(self.seed), self._halves
-        n = len(real.first)
+        began, rng, real = time.perf_counter(), as_rng(self.seed), self._halves[0]
+        n, latents = len(real.first), rng.torch()
         source = as_source(generator, "generator", rng.spawn())
         if source.dim != self.real.dim:
             raise InputError(
                 f"the generator draws points of {source.dim} coordinates and real has {self.real.dim}; "
                 "give both in one space"
             )
-        drawn = Halves.of(source.draw(2 * n, rng.torch()).to(real.first), n)
-        distance = drawn.against(real)
+        drawn = Halves.of(source.draw(2 * n, latents).to(real.first), n)
+        again = (Halves.of(source.draw(2 * n, latents).to(real.first), n) for _ in self._halves[1:])
+        pairs = [drawn.against(real), *(x.against(y) for x, y in zip(again, self._halves[1:], strict=True))]
+        distance = Debiased.mean(pairs)
         seen = None if self.classifier is None else Seen.by(self.classifier, drawn.first, self.k)
         lengths = pair_distances(drawn.first[distance.plan.rows], real.first[distance.plan.cols])
         filled = coverage(distance.plan, lengths, self._classes(drawn.first, seen), self._target, self._names)
@@ -156,21 +163,22 @@ class Evaluator:
         return None, None if self.law is None else self.law.good(points)
 
     @cached_property
-    def _halves(self) -> Halves:
-        """Two disjoint samples of the real points, in random order."""
-        order = as_rng(self.seed).numpy.permutation(len(self.real))
-        return Halves.of(self.real.points[torch.as_tensor(order)], min(len(order) // 2, self.most))
+    def _halves(self) -> tuple[Halves, ...]:
+        """Two disjoint samples of the real points in random order, for each halving."""
+        rng, n = as_rng(self.seed).numpy, min(len(self.real) // 2, self.most)
+        orders = [rng.permutation(len(self.real)) for _ in range(self.halvings or halvings_of(n))]
+        return tuple(Halves.of(self.real.points[torch.as_tensor(order)], n) for order in orders)
 
     @cached_property
     def _support(self) -> Support:
-        return Support.of(self._halves.first, self.k)
+        return Support.of(self._halves[0].first, self.k)
 
     @cached_property
     def _seen(self) -> tuple[Seen, Seen] | None:
         """Both halves in the classifier's eyes."""
         if self.classifier is None:
             return None
-        halves = self._halves
+        halves = self._halves[0]
         return Seen.by(self.classifier, halves.first, self.k), Seen.by(self.classifier, halves.second, self.k)
 
     @cached_property
@@ -193,7 +201,7 @@ class Evaluator:
     @cached_property
     def _target(self) -> Tensor:
         """Class of each point of the first real half."""
-        return self._classes(self._halves.first, None if self._seen is None else self._seen[0])
+        return self._classes(self._halves[0].first, None if self._seen is None else self._seen[0])
 
     def _classes(self, x: Tensor, seen: Seen | None) -> Tensor:
         """Classes of points x (n, d): (n,)."""

@@ -7,13 +7,14 @@ samples/ what it looks like, generator.safetensors what came of it, best.safeten
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -117,10 +118,11 @@ class RunFolder:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            os.register_at_fork(
-                after_in_child=lock.close
-            )  # a worker that outlives a kill must not hold it on
-            yield
+            _held().add(lock)
+            try:
+                yield
+            finally:
+                _held().discard(lock)
 
     def write(self, path: Path, content: Json) -> None:
         """Write a JSON file, whole or not at all."""
@@ -186,6 +188,14 @@ class RunFolder:
             part.replace(self.log)
         except OSError as error:
             raise self._closed(error) from None
+
+
+@functools.cache
+def _held() -> set[IO[str]]:
+    """Locks that this process holds; a worker that it forks lets go of them, or would hold them on after a kill."""
+    held: set[IO[str]] = set()
+    os.register_at_fork(after_in_child=lambda: [lock.close() for lock in held])
+    return held
 
 
 def environment() -> Json:

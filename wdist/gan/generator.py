@@ -79,7 +79,7 @@ class Generator:
         return x
 
     def images(self, n: int, rng: torch.Generator, label: Label = None) -> Tensor:
-        """Draw `n` images, shape (n, H, W) or (n, H, W, C), uint8."""
+        """Draw `n` images, uint8, as the data have them: (n, H, W), (n, H, W, C) or (n, C, H, W)."""
         levels = self.draw(n, rng, label).reshape(n, *self.form.shape)
         return levels.mul(255).round().clamp(0, 255).byte()
 

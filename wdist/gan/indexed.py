@@ -7,14 +7,17 @@ worker processes may read ahead (`ahead.py`).
 from __future__ import annotations
 
 from collections.abc import Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from wdist.errors import InputError
+from wdist.folders import check_levels, mode_of, pixels
 
 __all__ = ["DatasetRows", "Indexed", "MappedRows"]
 
@@ -67,11 +70,17 @@ class MappedRows:
 
 
 class DatasetRows:
-    """Items of a map-style torch `Dataset`: tensors or arrays, or tuples that begin with one."""
+    """Items of a map-style torch `Dataset`: tensors, arrays or PIL images, or tuples that begin with one.
 
-    def __init__(self, dataset: Any, rows: Tensor | None = None) -> None:
+    All are of one shape, which is that of the first. Images of PIL are of its mode too, and come as uint8.
+    """
+
+    def __init__(self, dataset: Any, rows: Tensor | None = None, first: _Form | None = None) -> None:
         self.dataset = dataset
         self.rows = torch.arange(len(cast(Sized, dataset))) if rows is None else rows
+        if not len(self.rows):
+            raise InputError(f"the {type(dataset).__name__} is empty; pass at least 4 items")
+        self._first = first
         self.dtype = self._item(0).dtype
 
     def __len__(self) -> int:
@@ -81,18 +90,19 @@ class DatasetRows:
         """Read items: (k, d).
 
         Raises:
-            InputError: if one is no array of numbers, or holds a NaN or infinite value.
+            InputError: if one is no array of numbers, is of another shape, or holds a NaN or infinite value.
         """
         found = torch.stack([self._item(place) for place in index.tolist()])
         return _finite(found, self.rows[index], f"the {type(self.dataset).__name__}")
 
     def part(self, index: Tensor) -> DatasetRows:
         """Only the rows with these numbers."""
-        return DatasetRows(self.dataset, self.rows[index])
+        return DatasetRows(self.dataset, self.rows[index], self._first)
 
     def shape(self) -> tuple[int, ...]:
         """Of one item."""
-        return tuple(np.shape(self._raw(0)))
+        assert self._first is not None
+        return self._first.shape
 
     def classes(self) -> tuple[tuple[str, ...], Tensor]:
         """Names of the classes that items bring, and the class of each item, (n,), a place among the names.
@@ -116,18 +126,45 @@ class DatasetRows:
         names, codes = np.unique(np.array(labels)[self.rows.numpy()], return_inverse=True)
         return tuple(str(name) for name in names.tolist()), torch.from_numpy(codes)
 
-    def _raw(self, place: int) -> Any:
+    def _raw(self, place: int) -> tuple[Any, str]:
+        """An item's numbers, and the mode of what came as an image of PIL, else ""."""
         item = self.dataset[int(self.rows[place])]
-        return item[0] if isinstance(item, (tuple, list)) else item
+        item = item[0] if isinstance(item, (tuple, list)) else item
+        if not isinstance(item, Image.Image):
+            return item, ""
+        check_levels(item, f"item {int(self.rows[place])} of the data set")
+        mode = mode_of(item)
+        return pixels(item, item.size[::-1], mode), mode
 
     def _item(self, place: int) -> Tensor:
+        row = int(self.rows[place])
         try:
-            x = torch.as_tensor(self._raw(place)).flatten()
+            raw, mode = self._raw(place)
+            x = torch.as_tensor(raw)
         except InputError:  # an image's own, which names its file
             raise
         except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"item {place} of the data set is no array of numbers ({error})") from None
-        return x if x.dtype == torch.uint8 else x.float()
+            raise InputError(f"item {row} of the data set is no array of numbers ({error})") from None
+        found = _Form(row, tuple(x.shape), mode)
+        first = self._first = self._first or found
+        if (found.shape, found.mode) != (first.shape, first.mode):
+            raise InputError(
+                f"{found} and {first}; let the data set bring all items to one shape, and images to one mode"
+            )
+        return x.flatten() if x.dtype == torch.uint8 else x.flatten().float()
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What an item is; the mode is that of an image of PIL, else ""."""
+
+    row: int
+    shape: tuple[int, ...]
+    mode: str
+
+    def __str__(self) -> str:
+        mode = f" (mode {self.mode})" if self.mode else ""
+        return f"item {self.row} is of shape {self.shape}{mode}"
 
 
 def _finite(found: Tensor, rows: Tensor, name: str) -> Tensor:

@@ -75,6 +75,7 @@ class Judge:
     def __init__(self, recipe: Evaluate, evaluator: Callable[[Source], Evaluation]) -> None:
         self.recipe, self.evaluator = recipe, evaluator
         self.rule = dataclasses.replace(recipe.stop or StoppingRule())
+        self.rule.every = recipe.every
 
     def __call__(self, generator: Source) -> tuple[Evaluation, Verdict]:
         """Judge the generator as it stands; without a rule in the recipe, the verdict is never to stop."""

@@ -196,28 +196,29 @@ class AsPoint(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Crop, bound, and flatten."""
-        height, width = self.form.shape[:2]
+        _, height, width = self.form.geometry
         top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
         image = x[:, :, top : top + height, left : left + width]
         image = torch.tanh(image) if self.bound else image
-        return image.permute(0, 2, 3, 1).flatten(1)  # (n, H·W·C), as images lie
+        return self.form.as_points(image.permute(0, 2, 3, 1))
 
 
 def channels(form: Form) -> int:
     """Of an image; 1 where it is grey."""
-    return form.shape[2] if len(form.shape) == 3 else 1
+    return form.geometry[0]
 
 
 def ladder(form: Form) -> tuple[int, int]:
     """Side to start from, 3 or 4, and how often it doubles until the largest side of the image is reached."""
     images = len(form.shape) in (2, 3)
-    if not (images and all(LEAST <= side <= MOST for side in form.shape[:2])):
+    sides = form.geometry[1:] if images else ()
+    if not (images and all(LEAST <= side <= MOST for side in sides)):
         resized = "bring a folder's images to such a size (--size 32), or " if images else ""
         raise InputError(
-            f"convolutional nets are for images (H, W) or (H, W, C) of {LEAST} to {MOST} pixels a side, and a point "
-            f"has shape {form.shape}; {resized}use gan.MLPGenerator and wdist.MLP"
+            f"convolutional nets are for images (H, W), (H, W, C) or (C, H, W) of {LEAST} to {MOST} pixels a "
+            f"side, and a point has shape {form.shape}; {resized}use gan.MLPGenerator and wdist.MLP"
         )
-    side = max(form.shape[:2])
+    side = max(sides)
     doublings = max(1, math.ceil(math.log2(side / 4)))
     return math.ceil(side / 2**doublings), doublings
 

@@ -18,7 +18,11 @@ UNSTEADY = "not asked: two passes over one batch differ (dropout, or noise of th
 
 
 def halves(patient: Patient) -> Finding:
-    """Whether the gradient of a batch is the mean of those of its halves, as several processes have it."""
+    """Whether the gradient of a batch is the mean of those of its halves, as several processes have it.
+
+    Batch normalisation in the generator alone, as published nets have it, trains well on whole batches; it is a fault
+    where parts are asked for.
+    """
     check, n = "parts of a batch (processes, accumulation)", len(patient.x) // 2 * 2
     if not patient.steady():
         return Finding(check, seen=UNSTEADY)
@@ -34,6 +38,11 @@ def halves(patient: Patient) -> Finding:
         named = [f"{side}.{name} is {type(part).__name__}"
                  for side, net in (("critic", patient.critic), ("generator", patient.generator))
                  for name, part in net.named_modules() if isinstance(part, BATCH_NORMS)]  # fmt: skip
+        if named and not patient.parts and all(name.startswith("generator.") for name in named):
+            return Finding(
+                check, seen=f"on whole batches in one process only: {', '.join(named)}; in parts the gradient is "
+                f"{worst:.2g} from that of the whole",
+            )  # fmt: skip
         where = f" ({', '.join(named)})" if named else ""
         return Finding(
             check, f"the gradient of a batch is {worst:.2g} from the mean over its halves{where}: several processes or "
@@ -65,7 +74,8 @@ def half_precision(patient: Patient) -> Finding:
         )  # fmt: skip
     return Finding(
         check,
-        seen=f"half of the slopes within {away:.1%} under autocast; keep the penalty in float32 all the same",
+        seen=f"the critic's slopes change by {_percent(away)} under autocast (median; {COARSE:.0%} is too much); keep "
+        "the penalty in float32 all the same",
     )
 
 
@@ -100,6 +110,11 @@ def _slopes(patient: Patient) -> Tensor:
     (slope,) = torch.autograd.grad(patient.critic(x).float().sum(), x)
     length: Tensor = slope.float().flatten(1).norm(dim=1)
     return length
+
+
+def _percent(share: float) -> str:
+    """A share in percent, to a tenth; what rounds to none of them is less than one."""
+    return f"{share:.1%}" if share >= 0.0005 else "less than 0.1%"
 
 
 def _short(error: Exception) -> str:

@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """Copies of two networks, a batch for each, and the losses that they are to be trained by."""
+    """Copies of two networks, a batch for each, the losses that train them, and whether batches come in parts."""
 
     critic: nn.Module
     generator: nn.Module
@@ -53,6 +53,7 @@ class Patient:
     penalty: Penalty | None = None
     given_critic_loss: CriticLoss | None = None
     given_generator_loss: GeneratorLoss | None = None
+    parts: bool = False
 
     @property
     def fakes(self) -> Tensor:

@@ -1,6 +1,7 @@
 """Pictures of a run: a sheet of what the generator makes, the curve of what the critic read, and both beside the data.
 
-Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture.
+Images are laid out in a grid, points in the plane are scattered over real ones; other data have no picture. Of images
+whose channels are no colours one is shown where there are two, and three where there are more than four.
 `portrait` has samples beside the training images nearest to them, the curve, and how near that is.
 """
 
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from wdist.errors import InputError
+from wdist.gan.data import Form
 from wdist.gan.generator import Generator
 from wdist.gan.nearest import Novelty
 
@@ -43,10 +45,11 @@ def sheet(
         label: Of which class; None for all, of which a sheet has each in its turn.
     """
     rng = torch.Generator().manual_seed(seed)
-    if len(generator.form.shape) >= 2:
+    if len(generator.form.shape) in (2, 3):
         names, n = generator.names, n or SHEET
         wanted = [names[k * len(names) // n] for k in range(n)] if names and label is None else label
-        _save(Image.fromarray(tiled(generator.images(n, rng, wanted).cpu().numpy())), path)
+        levels = _shown(generator.images(n, rng, wanted).cpu(), generator.form)
+        _save(Image.fromarray(tiled(levels.numpy())), path)
         return True
     if generator.dim != 2:
         return False
@@ -65,6 +68,15 @@ def sheet(
     ax.legend(loc="upper right")
     _save(figure, path)
     return True
+
+
+def _shown(images: torch.Tensor, form: Form) -> torch.Tensor:
+    """Images (n, ...) as a PNG has them: (n, H, W) of one channel or two, (n, H, W, 3 or 4) of more."""
+    levels = form.as_images(images.flatten(1))
+    channels = levels.shape[3]
+    if channels <= 2:
+        return levels[..., 0]
+    return levels if channels == 4 else levels[..., :3]
 
 
 def tiled(images: np.ndarray[Any, Any], least: int = 56) -> np.ndarray[Any, Any]:
@@ -94,7 +106,7 @@ def portrait(
 
     Args:
         found: The images, the first of which are shown, as they came.
-        shape: Of one image: (H, W) or (H, W, C).
+        shape: Of one image: (H, W), (H, W, C) or (C, H, W). What is transparent is laid over white.
         rows: The run's log.
         path: The PNG.
         title: The finding.
@@ -104,30 +116,34 @@ def portrait(
         InputError: if points of this shape are no images.
     """
     if len(shape) not in (2, 3):
-        raise InputError(f"points of shape {shape} are no images (H, W) or (H, W, C), and have no portrait")
+        raise InputError(
+            f"points of shape {shape} are no images (H, W), (H, W, C) or (C, H, W), and have no portrait"
+        )
     from matplotlib.figure import Figure
 
     figure: Any = Figure(figsize=(12, 5.8), layout="constrained")
     figure.suptitle(title)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 2))
     above, below = left.subplots(2, 1)
-    _curve(above, rows, unit)
-    above.legend(fontsize=8, **ABOVE)
+    _curve(above, rows, unit, fontsize=8, **ABOVE)
     _distances(below, found)
-    _pairs(right.subplots(), found, shape)
+    _pairs(right.subplots(), found, Form(shape))
     _save(figure, path)
 
 
-def _curve(ax: Any, rows: list[dict[str, Any]], unit: str) -> None:
-    steps, seen = zip(*[(row["step"], row["critic"]) for row in rows if "critic" in row], strict=True)
-    ax.plot(steps, seen, color=LIGHT, linewidth=1, label="critic, training points")
-    if held := [(row["step"], row["held"]) for row in rows if "held" in row]:
-        ax.plot(*zip(*held, strict=True), color=DARK, linewidth=1.8, label="critic, held-out points")
+def _curve(ax: Any, rows: list[dict[str, Any]], unit: str, **legend: Any) -> None:
+    """What the critic read, and an independent judge; a single reading, which makes no line, is a point."""
+    for key, colour, width, side in (("critic", LIGHT, 1.0, "training"), ("held", DARK, 1.8, "held-out")):
+        if seen := [(row["step"], row[key]) for row in rows if key in row]:
+            marker = "o" if len(seen) == 1 else None
+            label = f"critic, {side} points"
+            ax.plot(*zip(*seen, strict=True), marker=marker, color=colour, linewidth=width, label=label)
     if judged := [(row["step"], row["debiased"]) for row in rows if "debiased" in row]:
         ax.plot(*zip(*judged, strict=True), "o--", color=ACCENT, label="independent: debiased W1")
     ax.set(xlabel="steps of the generator", ylabel=unit)
+    if ax.lines:
+        ax.legend(**legend)
     ax.axhline(0, color="black", linewidth=0.6)
-    ax.legend()
 
 
 def _distances(ax: Any, found: Novelty) -> None:
@@ -150,24 +166,33 @@ def _distances(ax: Any, found: Novelty) -> None:
     ax.legend(fontsize=8, handlelength=1.2, columnspacing=1.2, **ABOVE)
 
 
-def _pairs(ax: Any, found: Novelty, shape: tuple[int, ...]) -> None:
+def _pairs(ax: Any, found: Novelty, form: Form) -> None:
     """Generated images, each with the training image nearest to it on its right, and its distance below."""
     down, across = PAIRS
-    h, w = shape[:2]
+    _, h, w = form.geometry
+    made, near = (_on_white(points[: down * across], form) for points in (found.generated, found.nearest))
     gap = max(2, h // 8)
     tall, wide = h + 3 * gap, 2 * w + 2 * gap
     page = np.ones((down * tall, across * wide, 3), np.float32)
-    for k, pair in enumerate(zip(found.generated[: down * across], found.nearest, strict=False)):
+    for k, pair in enumerate(zip(made, near, strict=True)):
         top, start = k // across * tall, k % across * wide
         for place, image in enumerate(pair):
             begin = start + place * (w + gap // 2)
-            page[top : top + h, begin : begin + w] = image.reshape(h, w, -1).clamp(0, 1).numpy()
+            page[top : top + h, begin : begin + w] = image.numpy()
         ax.text(start + w, top + h + gap, f"{found.distances[k]:.1f}", ha="center", va="center", fontsize=8)
     ax.imshow(page, interpolation="nearest")
     ax.set_title(
         "generated (left) and the training image nearest to it (right), their distance below", fontsize=10
     )
     ax.axis("off")
+
+
+def _on_white(points: torch.Tensor, form: Form) -> torch.Tensor:
+    """Points (n, d) as colours between 0 and 1, (n, H, W, 3), or (n, H, W, 1) if grey."""
+    levels = _shown(points.clamp(0, 1), form)
+    if levels.ndim == 3:
+        return levels[..., None]
+    return levels if levels.shape[3] == 3 else 1 - levels[..., 3:] * (1 - levels[..., :3])
 
 
 def _figure(width: float, height: float) -> Any:

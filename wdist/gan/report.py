@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 if TYPE_CHECKING:
     from wdist.gan.evaluation import Evaluation
     from wdist.gan.stopping import Verdict
@@ -71,9 +73,13 @@ class StepReport:
     def ceiling(self) -> float | None:
         """What W1 is at most, by the critic's last batches: the mean distance of independent pairs, in its unit.
 
-        To be read before the next step, since it is computed when it is asked for; None where `critic` claims no W1.
+        The product of the two laws is a plan, so it is an upper bound. To be read before the next step, since it is
+        computed when it is asked for; None where `critic` claims no W1.
         """
-        return self.trainer.ceiling() if self.quantity == "W1" else None
+        if self.quantity != "W1" or self.trainer.pair is None:
+            return None
+        x, y = self.trainer.pair
+        return self.trainer.scale.scale * float(torch.linalg.vector_norm(x - y, dim=1).mean())
 
     @property
     def doubt(self) -> str:

@@ -19,9 +19,9 @@ from torch import Tensor
 from wdist import datasets
 from wdist.arrays import as_tensor
 from wdist.errors import InputError
-from wdist.files import read_points
+from wdist.files import read_labels, read_points
 from wdist.folders import MODES, FolderImages, folder_images, holds_classes, image_folder
-from wdist.gan.data import Rows
+from wdist.gan.data import Rows, too_few_rows
 from wdist.gan.indexed import DatasetRows, MappedRows
 from wdist.gan.toys import TOYS
 from wdist.images import Images
@@ -64,8 +64,8 @@ class Data:
         name: One of `BUNDLED`; a folder of images, or of subfolders of images, one a class; an .npy file (left on
             disk), .npz, IDX or a table.
         classes: Only rows of these labels; () for all.
-        labels: File of the labels, one a row, as IDX files and arrays have them; of a folder, one for each image in the
-            order of their names.
+        labels: File of the labels, one a row, as IDX files and arrays have them, or text (.txt) with a word or number a
+            line; of a folder, one for each image in the order of their names.
         size: Side in pixels to which the images of a folder are brought; None to insist that they be of one size.
         mode: What they are read as: "RGB", "L" (grey) or "RGBA"; None for grey if all are, else colour, with a warning
             that counts them where they are mixed.
@@ -146,11 +146,12 @@ class Data:
             rows = of_array(read_points(path), str(path))
         if self.labels is None:
             return rows
-        found = np.asarray(read_points(self.labels)).reshape(-1)
+        found = read_labels(self.labels)
         if len(found) != len(rows):
-            raise InputError(f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}")
-        if found.dtype.kind == "f" and np.array_equal(found, np.round(found)):
-            found = found.astype(np.int64)  # tables hold floats, and a class is called 7, not 7.0
+            raise InputError(
+                f"{self.labels} has {len(found)} labels for the {len(rows)} rows of {path}; give one a row, in "
+                "their order"
+            )
         names, codes = np.unique(found, return_inverse=True)
         return Rows(rows.rows, rows.shape, torch.from_numpy(codes), _words(names), rows.about)
 
@@ -159,8 +160,9 @@ def opened(data: Any, held_out: float = 0.2, labelled: bool = False) -> Parts:
     """Turn what a user holds into what training sees and what it never does.
 
     Args:
-        data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W) or
-            (n, H, W, C), uint8 for images; `Samples`; a map-style torch `Dataset`; or a Source, which draws for ever.
+        data: A `Data` recipe or a bundled set's name; `wdist.datasets.Images`; an array or tensor (n, d), (n, H, W),
+            (n, H, W, C) or (n, C, H, W), uint8 for images (`Form.channels_first` tells the last two apart); `Samples`;
+            a map-style torch `Dataset`; or a Source, which draws for ever.
         held_out: Share of a finite set that is held out (a recipe has its own).
         labelled: Whether the classes of a `Dataset` of pairs (x, class) are wanted: its `targets`, as in torchvision,
             or else each item is read once for its own.
@@ -229,7 +231,9 @@ def of_array(array: Any, name: str) -> Rows:
     points = points[:, None] if points.ndim == 1 else points
     if points.ndim < 2 or not bool(torch.isfinite(points).all()):
         fault = f"has shape {tuple(points.shape)}" if points.ndim < 2 else "holds a NaN or infinite value"
-        raise InputError(f"{name} {fault}; pass finite points (n, d), or images (n, H, W) or (n, H, W, C)")
+        raise InputError(
+            f"{name} {fault}; pass finite points (n, d), or images (n, H, W), (n, H, W, C) or (n, C, H, W)"
+        )
     return Rows(points.flatten(1).float(), tuple(points.shape[1:]), about=name)
 
 
@@ -243,9 +247,7 @@ def split(rows: Rows, share: float) -> Parts:
     if not isinstance(rows.rows, Tensor):
         held = min(held, HELD_ON_DISK)
     if held < 2:
-        raise InputError(
-            f"{rows.about}: {len(rows)} points are too few to train on some and hold out others; pass at least 4"
-        )
+        raise InputError(too_few_rows(rows))
     if rows.images and isinstance(rows.rows, Tensor):
         order, held = _unparted(rows, order, held)
     return Parts(rows.part(order[held:]), rows.part(order[:held]))

@@ -21,7 +21,7 @@ __all__ = ["Judged", "StoppingRule", "Verdict"]
 NUMBERS = {"debiased": "the debiased distance", "critic": "W1 by a critic fitted from scratch"}
 WINDOW = 3
 """Evaluations whose median is taken, so that one outlier neither starts nor ends a plateau."""
-NOISE = 0.01
+NOISE = 0.005
 """Share of the floor below which two distances are not told apart."""
 
 
@@ -62,7 +62,7 @@ class Verdict:
 
     def __str__(self) -> str:
         said = [self.reason or "going on", self.collapse]
-        return "; ".join(filter(None, said)) + f"; best at evaluation {self.best} ({self.value:.4g})"
+        return "; ".join(filter(None, said)) + f"; best at evaluation {self.best + 1} ({self.value:.4g})"
 
 
 @dataclass
@@ -73,6 +73,7 @@ class StoppingRule:
         by: What has to stand still: "debiased", or "critic" for evaluators that fit one.
         gain: Share by which the number has to fall over the last third of the run, for the run to be worth going on.
         fewest: Evaluations before which there is no stop.
+        every: Steps from one evaluation to the next, which a run sets so that it is told steps; 0 to count evaluations.
 
     Example:
         >>> from types import SimpleNamespace
@@ -83,12 +84,13 @@ class StoppingRule:
         ...     if verdict.stop:
         ...         break
         >>> verdict.reason
-        'the debiased distance stands still since evaluation 5, at 1'
+        'the debiased distance stands still since evaluation 6 of 8, at 1'
     """
 
     by: str = "debiased"
     gain: float = 0.05
     fewest: int = 10
+    every: int = field(default=0, init=False, repr=False, compare=False)
     _values: list[float] = field(default_factory=list, init=False, repr=False)
     _diversities: list[float] = field(default_factory=list, init=False, repr=False)
     _collapsed: int = field(default=0, init=False, repr=False)
@@ -117,17 +119,23 @@ class StoppingRule:
         best, k = min(range(len(smooth)), key=self._values.__getitem__), len(smooth)
         collapse = ""
         if self._collapsed:
-            collapse = f"{evaluation.collapse} (since evaluation {k - self._collapsed})"
+            collapse = f"{evaluation.collapse} (since {self._when(k - self._collapsed)})"
         ago = k - math.ceil(k / 3)  # the last third begins here
         before, since = min(smooth[:ago], default=math.inf), min(smooth[ago:])
         enough = max(self.gain * abs(before), NOISE * numbers["floor"])
         rising = max(variety[ago:]) - max(variety[:ago], default=0.0) > self.gain
         stop = k >= self.fewest and before - since < enough and not rising
-        reason = f"stands still since evaluation {ago}, at {smooth[-1]:.4g}"
+        reason = f"stands still since {self._when(ago)}, at {smooth[-1]:.4g}"
         if smooth[-1] - before > enough:
-            reason = f"has risen since evaluation {best}, from {self._values[best]:.4g} to {smooth[-1]:.4g}"
+            reason = f"has risen since {self._when(best)}, from {self._values[best]:.4g} to {smooth[-1]:.4g}"
         reason = f"{NUMBERS[self.by]} {reason}" if stop else ""
         return Verdict(stop, reason, collapse, best, self._values[best], best == k - 1)
+
+    def _when(self, place: int) -> str:
+        """A place among the evaluations, from 0, in words."""
+        if self.every:
+            return f"step {self.every * (place + 1)}"
+        return f"evaluation {place + 1} of {len(self._values)}"
 
     def state(self) -> dict[str, Any]:
         """What it has seen, as plain values."""

@@ -52,6 +52,7 @@ class Trainer:
         form: What the generator makes.
         scale: Between the data's unit and that of the nets.
         augment: What both sides go through before the critic sees them.
+        pair: The batches of the critic's last step, as it saw them; None before it.
         stopped: Why the stopping rule ended the run; "" if it did not.
 
     Example:
@@ -84,7 +85,7 @@ class Trainer:
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
-        self._pair: tuple[Tensor, Tensor] | None = None
+        self.pair: tuple[Tensor, Tensor] | None = None
 
     @property
     def averaged(self) -> nn.Module:
@@ -126,8 +127,8 @@ class Trainer:
         """
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        self._pair = self._seen(x), self._seen(y)
-        return self.critic(*self._pair, self._penalty, warmth, self.config.accumulate)
+        self.pair = self._seen(x), self._seen(y)
+        return self.critic(*self.pair, self._penalty, warmth, self.config.accumulate)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
@@ -165,17 +166,6 @@ class Trainer:
         x, y = (self.augment(points, self._unseen, self._progress) for points in (x, y))
         return self.reading(float(self.config.loss.objective(self.critic.net, x, y)))
 
-    @torch.no_grad()
-    def ceiling(self) -> float | None:
-        """What W1 between the batches of the critic's last step is at most, in the data's unit; None before it.
-
-        The mean of |x − y| over independent pairs, as the product of the two laws is a plan.
-        """
-        if self._pair is None:
-            return None
-        x, y = self._pair
-        return self.scale.scale * float(torch.linalg.vector_norm(x - y, dim=1).mean())
-
     def reading(self, raw: float) -> float:
         """The objective's value as the loss's quantity, in the data's unit."""
         return self.config.loss.reading(raw, self.config.constraint, self.scale.scale)
@@ -200,16 +190,12 @@ class Trainer:
         self.step, self.seconds, self.stopped = state["step"], state["seconds"], state["stopped"]
         if self.judge:
             self.judge.rule.restore(state["rule"])
-        nets = {"generator": self.net, "averaged": self.averaged, "critic": self.critic.net}
-        for name, net in nets.items():
-            net.load_state_dict(state[name])
+        self.start(state)
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         for source, saved in zip((self._real, self._held), state["feeds"], strict=True):
             source.restore(saved)
-        for rng, saved in zip(
-            self._rngs, state["rngs"], strict=False
-        ):  # once there was none for augmentation
+        for rng, saved in zip(self._rngs, state["rngs"], strict=False):  # once augmentation had none
             rng.set_state(saved)
 
     def start(self, state: dict[str, Any]) -> None:
@@ -223,10 +209,8 @@ class Trainer:
             try:
                 net.load_state_dict(state[name])
             except RuntimeError as error:
-                why = " ".join(str(error).split())
-                raise InputError(
-                    f"the {name} of that run does not fit ({why}); begin from it with its own nets and constraint"
-                ) from None
+                why = f"{name}: {' '.join(str(error).split())}"
+                raise InputError(f"that run's nets do not fit ({why}); keep nets and constraint") from None
 
     @property
     def _optimizers(self) -> tuple[Optimizer, Optimizer]:
@@ -248,8 +232,7 @@ class Trainer:
     def _taken(self) -> tuple[Tensor, Tensor | None]:
         """Take a real batch: this process's share as the critic sees it, and its classes."""
         x, classes = self._real.take(self.config.batch)
-        x = self.ranks.share(joint(x, classes, self.form))
-        return x, self.ranks.share(classes) if self.form.classes and classes is not None else None
+        return joint(x, classes, self.form), classes if self.form.classes else None
 
     def _latents(self, classes: Tensor | None = None) -> Tensor:
         """Draw latents for points of these classes: this process's share of a batch."""

@@ -39,12 +39,16 @@ JUDGED = {
 """Figures of an evaluation that the page shows, and what it calls them."""
 
 
-def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Origin | None = None) -> Page:
+def of_run(
+    path: str | Path, evaluation: Evaluation | None = None, *, checkpoint: int | None = None,
+    origin: Origin | None = None,
+) -> Page:  # fmt: skip
     """Make the page of a run.
 
     Args:
         path: Its folder, as `wdist gan train` leaves it; the run need not have ended.
         evaluation: What an `Evaluator` says of its generator; None for a page without coverage.
+        checkpoint: Step of the checkpoint that was judged, of a run that is not finished; None for its end.
         origin: Where it all comes from; None for what this process knows.
 
     Raises:
@@ -68,7 +72,7 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     finite = [{key: _finite(value) for key, value in row.items()} for row in rows]
     data = {
         "kind": "run",
-        "verdict": _verdict(finite, quantity, evaluation),
+        "verdict": _verdict(finite, quantity, evaluation, checkpoint),
         "quantity": quantity,
         "unit": unit,
         "steps": {"done": rows[-1]["step"], "asked": config["steps"]},
@@ -76,6 +80,7 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
         "evaluation": None if evaluation is None else {
             "numbers": {key: _finite(value) for key, value in evaluation.numbers.items()},
             "collapse": evaluation.collapse, "coverage": asdict(evaluation.coverage), "seconds": evaluation.seconds,
+            "checkpoint": checkpoint,
         },
         "log": finite,
         "config": config,
@@ -90,10 +95,13 @@ def of_run(path: str | Path, evaluation: Evaluation | None = None, *, origin: Or
     )  # fmt: skip
 
 
-def _verdict(rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None) -> str:
+def _verdict(
+    rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None, checkpoint: int | None
+) -> str:
     doubt = f"; at the end of the log {rows[-1]['doubt']}" if "doubt" in rows[-1] else ""
     if evaluation is not None:
-        return f"{evaluation}{doubt}"
+        by = f"; by its checkpoint of step {checkpoint}, as the run is not finished"
+        return f"{evaluation}{'' if checkpoint is None else by}{doubt}"
     read = _last(rows, "critic")
     by = "on training points; not judged by points that training never saw"
     return (

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import BAD_INPUT, guarded, output, progress
+from wdist.cli.terminal import BAD_INPUT, guarded, line, output, progress
 
 __all__ = ["doctor"]
 
@@ -27,6 +27,7 @@ def doctor(
     augment: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
     stabiliser: Annotated[list[str] | None, typer.Option(help="As for train; repeatable.")] = None,
     batch: Annotated[int | None, typer.Option(help="Points to probe with.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="As for train.")] = None,
     compiler: Annotated[str, typer.Option(help="Try torch.compile by this backend, such as inductor.")] = "",
     seed: SeedNumber = 0,
     as_json: Json = False,
@@ -45,12 +46,17 @@ def doctor(
             "latent": latent,
         }  # fmt: skip
         with progress("probing"):
-            changes = {"batch": batch, "augment": augmentations(augment), "conditional": conditional}
+            changes = {
+                "batch": batch,
+                "augment": augmentations(augment),
+                "conditional": conditional,
+                "accumulate": accumulate,
+            }
             config = begun_config(loss, Data(data), published, nets, changes, stabiliser or ())
             found = doctor_of(config, seed, compiler)
         if as_json:
             typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found.findings]))
         else:
-            output().print(str(found), soft_wrap=True)
+            line(output(), str(found), indent=6)
         if not found.sound:
             raise typer.Exit(BAD_INPUT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 from wdist.cli.gan.asked import named
 from wdist.cli.gan.judging import Names, classes, tables
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress, say
+from wdist.cli.terminal import guarded, line, output, progress, say
 from wdist.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,26 +66,25 @@ def compare(
 ) -> None:
     """Set trained generators side by side, in the data's units; best first by debiased W1."""
     with guarded():
-        _show(_judged(_with_a_generator(runs), classifier, critic, card, seed), as_json)
+        _show(_judged(_with_a_run(runs), classifier, critic, card, seed), as_json)
 
 
-def _with_a_generator(runs: list[Path]) -> list[Path]:
-    """Those of several paths that a generator can be had from, with a warning that names the others; one is taken."""
-    from wdist.gan.folder import RunFolder, found_in
+def _with_a_run(paths: list[Path]) -> list[Path]:
+    """Those of several folders that hold a run, with a warning that names the others; one is taken."""
+    from wdist.gan.folder import RunFolder
 
-    sound, faults = [], []
-    for run in runs:
+    runs, faults = [], []
+    for path in paths:
         try:
-            RunFolder(run).read_config()
-            found_in(run)
-            sound.append(run)
+            RunFolder(path).read_config()
+            runs.append(path)
         except InputError as error:
             faults.append(str(error))
-    if not sound:
+    if not runs:
         raise InputError("; ".join(faults))
     for fault in faults:
         say(f"warning: left out: {fault}")
-    return sound
+    return runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,24 +130,49 @@ def _judged(
         from wdist.gan.recipes import rebuilt
     folders = [RunFolder(run) for run in runs]
     written = [folder.read_config() for folder in folders]
-    for run, says in zip(runs, written, strict=True):
-        if says["config"]["data"] != written[0]["config"]["data"]:
-            raise InputError(f"{run} and {runs[0]} were trained on different data; compare runs on the same")
+    _check_data(runs, [rebuilt(says["config"]["data"]) for says in written])
     with progress("reading the data"):
         read = calibrated_by(None if card is None else named(card))
         critic = wdist.Critic() if by_critic else None
         data, parts = data_of(written, runs)
         judge = judge_after(data, by_classifier, critic, read, seed, parts)
-    judged = {}
+    judged, faults = {}, list[str]()
     for folder, says in zip(folders, written, strict=True):
         with progress(f"judging {folder.path}"):
-            where = found_in(folder.path)
+            try:
+                where = found_in(folder.path)
+            except InputError as error:
+                faults.append(str(error))
+                continue
             curve = folder.reading(where.step)
             judged[str(folder.path)] = Judged(
                 judge(where.generator), where.step, curve, rebuilt(says["config"]).quantity
             )
         say(where.told)
+    if not judged:
+        raise InputError("; ".join(faults))
+    for fault in faults:
+        say(f"warning: left out: {fault}")
     return judged
+
+
+def _check_data(runs: list[Path], data: list[Any]) -> None:
+    """Refuse runs on different data, and say which run has which, by what differs."""
+    from wdist.gan.sets import Data
+
+    recipes = [Data(each) if isinstance(each, str) else each for each in data]
+    groups: dict[str, list[Path]] = {}
+    for run, recipe in zip(runs, recipes, strict=True):
+        groups.setdefault(repr(recipe), []).append(run)
+    if len(groups) == 1:
+        return
+    said = dict(zip(map(repr, recipes), map(repr, recipes), strict=True))
+    if all(isinstance(recipe, Data) for recipe in recipes):
+        names = [field.name for field in fields(Data) if len({getattr(r, field.name) for r in recipes}) > 1]
+        for recipe in recipes:
+            said[repr(recipe)] = ", ".join(f"{name}={getattr(recipe, name)!r}" for name in names)
+    told = "; ".join(f"{', '.join(map(str, group))}: {said[key]}" for key, group in groups.items())
+    raise InputError(f"these runs were trained on different data ({told}); compare runs on the same")
 
 
 def _show(judged: dict[str, Judged], as_json: bool) -> None:
@@ -176,4 +200,4 @@ def _show(judged: dict[str, Judged], as_json: bool) -> None:
         if each.found.calibrated is not None and each.found.calibrated.interval is None:
             said.append(f"by its card: {each.found.calibrated.message}")
         for text in filter(None, said):
-            console.print(f"{name}: {text}", soft_wrap=True)
+            line(console, f"{name}: {text}")

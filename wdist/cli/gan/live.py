@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wdist.cli.gan.writers import tensorboard_writer
-from wdist.cli.terminal import output
+from wdist.cli.terminal import line, output
 
 if TYPE_CHECKING:
     from wdist.gan.config import TrainConfig
@@ -46,17 +47,17 @@ class Evaluations:
         star = "*" * report.verdict.newest
         self.console.print("  ".join([f"{report.step:>6}", *cells]) + star, soft_wrap=True)
         if report.verdict.collapse:
-            self.console.print(f"{'':8}{report.verdict.collapse}", soft_wrap=True)
+            line(self.console, f"{'':8}{report.verdict.collapse}", indent=8)
 
 
 def show(run: Run, tensorboard: bool) -> None:
     """Train under a live bar, or with a line now and then where no person is looking."""
     console = Console(stderr=True, markup=False)
-    run.tell = lambda text: console.print(f"wdist: {text}", soft_wrap=True)
+    run.tell = lambda text: line(console, f"wdist: {text}")
     for text in run.told:
         run.tell(text)
     name = run.trainer.config.quantity
-    console.print(f"{run.folder.path}: {_summary(run.trainer)}", soft_wrap=True)
+    line(console, f"{run.folder.path}: {_summary(run.trainer)}")
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
@@ -84,10 +85,10 @@ def show(run: Run, tensorboard: bool) -> None:
     if not run.trainer.ranks.first:
         return
     if last is None:
-        console.print(f"wdist: nothing was left to do: all {run.trainer.step} steps are done", soft_wrap=True)
+        line(console, f"wdist: nothing was left to do: all {run.trainer.step} steps are done")
     else:
         said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
-        output().print(f"{said}: {run.doubt}" if run.doubt else said, soft_wrap=True)
+        line(output(), f"{said}: {run.doubt}" if run.doubt else said)
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
     if run.folder.best.exists():
         output().print(f"at its best evaluation: {run.folder.best}", soft_wrap=True)
@@ -103,22 +104,36 @@ def _summary(trainer: Trainer) -> str:
     sizes = [sum(p.numel() for p in net.parameters()) for net in (trainer.net, trainer.critic.net)]
     train: Any = trainer.parts.train
     many = f"{len(train)} points" if hasattr(train, "__len__") else "a law"
+    order = " (channels first)" if trainer.form.channels_first else ""
     return (
-        f"{many} of shape {trainer.form.shape}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
+        f"{many} of shape {trainer.form.shape}{order}; {type(config.generator).__name__} with {sizes[0]:,} weights and "
         f"{type(config.critic).__name__} with {sizes[1]:,}; "
         f"{type(config.constraint).__name__}, batch {config.batch}; {config.steps} steps of {config.n_critic} + 1"
     )
 
 
 def describe(trainer: Trainer) -> None:
-    """What would be trained, and how long it would take by a few steps."""
+    """What would be trained, a field of the config a line, and how long by a few steps and one evaluation."""
+    config, console = trainer.config, output()
     taken = list(_timed(trainer, 12))[2:]
     each = sum(taken) / len(taken)
-    output().print(_summary(trainer), soft_wrap=True)
-    output().print(repr(trainer.config), soft_wrap=True)
-    output().print(
-        f"about {1000 * each:.1f} ms a step: {each * trainer.config.steps:.0f} s in all; nothing was written"
-    )
+    line(console, _summary(trainer))
+    console.print(type(config).__name__)
+    fields = [field.name for field in dataclasses.fields(config)]
+    wide = max(map(len, fields)) + 4
+    for name in fields:
+        line(console, f"{'  ' + name:<{wide}}{getattr(config, name)!r}", indent=wide)
+    said, whole = f"{1000 * each:.1f} ms a step", each * config.steps
+    if trainer.judge is not None and (looks := config.steps // trainer.judge.recipe.every):
+        for _ in range(2):  # the first one also prepares the held-out points
+            began = time.perf_counter()
+            trainer.judge.evaluator(trainer.generator)
+            look = time.perf_counter() - began
+        said += f" and {look:.2g} s an evaluation, of which there are {looks}"
+        whole += look * looks
+    rule = trainer.judge is not None and trainer.judge.recipe.stop is not None
+    most = " if nothing ends it before" if rule else ""
+    line(console, f"about {said}: {whole:.0f} s in all{most}; nothing was written")
 
 
 def _timed(trainer: Trainer, n: int) -> Iterator[float]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wdist.cli.options import Json, SeedNumber
-from wdist.cli.terminal import guarded, output, progress, say
+from wdist.cli.terminal import guarded, line, output, progress, say
 from wdist.cli.writing import check_folder
 from wdist.errors import InputError
 
@@ -21,7 +21,7 @@ def nearest(
     out: Annotated[
         Path | None, typer.Option(help="A .png: images beside the nearest ones, the curve, the distances.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", "-n", help="How many to draw.", min=1)] = 200,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many to draw.", min=2)] = 200,
     seed: SeedNumber = 0,
     as_json: Json = False,
 ) -> None:
@@ -50,4 +50,4 @@ def nearest(
         if as_json:
             typer.echo(json.dumps(found.numbers))
         else:
-            output().print(str(found), soft_wrap=True)
+            line(output(), str(found))

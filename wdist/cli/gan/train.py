@@ -59,7 +59,9 @@ def train(
         str | None, _option("mnist, flags, flags64, ring, grid, swiss-roll, or a file or folder.", DATA)
     ] = None,
     classes: Annotated[str | None, _option("Only these labels: 7, or 3,5,7.", DATA)] = None,
-    labels: Annotated[str | None, _option("File of the labels, one a row.", DATA, metavar="FILE")] = None,
+    labels: Annotated[
+        str | None, _option("File of the labels, one a row: text, .npy, .csv, IDX.", DATA, metavar="FILE")
+    ] = None,
     conditional: Annotated[
         bool | None, _option("Train by class, so that sample --label makes one.", DATA, flag="--conditional")
     ] = None,
