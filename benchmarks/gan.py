@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 import wdist
 from benchmarks.store import Table
 from wdist import gan
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 
 __all__ = ["PAIRS", "gradient_difference", "measure", "table"]
 

@@ -54,18 +54,18 @@ def test_toys_have_the_median_and_the_worst_of_their_seeds():
 
 
 def test_a_run_is_held_to_the_best_of_what_the_rule_did_not_see():
-    still = [3.0, 2.0] + [1.0] * 18  # stopped at the tenth look, the third is kept
-    late = [1.2] * 9 + [1.05] + [1.2] * 9 + [1.0]
+    still = [3.0, 2.0] + [1.0] * 18  # stopped at the fifteenth look, the third is kept
+    late = [1.2] * 14 + [1.05] + [1.2] * 4 + [1.0]
     row = traced("wgan, ring", still, late)
     stop, kept, stopped = stops.replayed(row, gan.StoppingRule())
-    assert (stop, kept, stopped) == (9, 2, True)
+    assert (stop, kept, stopped) == (14, 2, True)
     said = stops.table([row])
-    assert "| wgan, ring | 101 | 1000 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 |  | 1.000 | 1 s |" in said
+    assert "| wgan, ring | 101 | 1500 of 2000 | 1.050 | 1.200 | 1.000 | 1.000 |  | 1.000 | 1 s |" in said
     assert (
         "Seed 101, within 10 % of the best of the whole run: 1 of 1 at the stop, 0 as kept, 1 at the last"
         in said
     )
-    assert "no farther than draws of the law itself: 1, 0 and 1. Steps that were saved: 50%." in said
+    assert "no farther than draws of the law itself: 1, 0 and 1. Steps that were saved: 25%." in said
     assert "no farther than draws of the law itself: 1, 1 and 1." in stops.table([row | {"itself": 1.2}])
     other = stops.table([row, {**row, "seed": 102}]).splitlines()
     assert sum(line.startswith("Seed 10") for line in other) == 2

@@ -13,7 +13,8 @@ from wdist import gan
 from wdist.critic.nets import Net
 from wdist.errors import InputError, NotConvergedError, WdistWarning
 from wdist.gan.conditional import latent
-from wdist.gan.data import Form, OrderedFeed, Rows, Scale
+from wdist.gan.data import OrderedFeed, Rows, Scale
+from wdist.gan.form import Form
 from wdist.gan.losses import outputs
 from wdist.gan.recipes import GENERATORS, described, rebuilt
 from wdist.truth.laws import Gaussian, standard_gaussian

@@ -218,6 +218,6 @@ def test_workers_with_nothing_to_read_are_refused(data, workers, text):
 
 def test_of_a_set_on_disk_a_bounded_number_is_held_out():
     rows = np.arange(30_000, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
-    parts = gan.sets.split(Rows(MappedRows(rows), (2,)), 0.2)
+    parts = gan.splitting.split(Rows(MappedRows(rows), (2,)), 0.2)
     assert (len(parts.held), len(parts.train)) == (4096, 30_000 - 4096)
-    assert len(gan.sets.split(Rows(torch.from_numpy(rows), (2,)), 0.2).held) == 6000
+    assert len(gan.splitting.split(Rows(torch.from_numpy(rows), (2,)), 0.2).held) == 6000

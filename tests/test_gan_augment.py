@@ -14,7 +14,7 @@ from wdist.cli import app
 from wdist.errors import InputError
 from wdist.gan.augment import Augmentation, Augmenter
 from wdist.gan.augment_probes import augmented
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.recipes import described, rebuilt
 from wdist.ranks import Ranks
 

@@ -9,7 +9,7 @@ import wdist
 from wdist import gan
 from wdist.errors import InputError
 from wdist.gan.codes import Coded
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.modes import count_modes
 from wdist.gan.recipes import completed, described, rebuilt
 from wdist.gan.toys import grid

@@ -10,9 +10,10 @@ import wdist
 from wdist import gan
 from wdist.errors import InputError
 from wdist.gan.conditional import Joint, class_shares, joint, latent, reach
-from wdist.gan.data import Form, Rows
+from wdist.gan.data import Rows
+from wdist.gan.form import Form
 from wdist.gan.pictures import sheet
-from wdist.gan.sets import Parts
+from wdist.gan.splitting import Parts
 
 MIDDLES = torch.tensor([[3.0, 0.0], [-3.0, 1.0], [0.0, -4.0]])
 

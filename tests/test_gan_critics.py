@@ -15,7 +15,7 @@ from wdist.critic.slope import input_gradient, is_piecewise_linear
 from wdist.critic.step import CriticStep
 from wdist.errors import InputError
 from wdist.gan.critics import CRITICS
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.recipes import described, rebuilt
 
 

@@ -10,7 +10,7 @@ import wdist
 from wdist import gan
 from wdist.datasets import qm9
 from wdist.gan import GraphCritic, GraphGenerator, GraphLayout, molecules
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.graphs import straight_through
 
 LAYOUT = GraphLayout()

@@ -303,7 +303,7 @@ class TestCommandLine:
         result = cli("gan train --data ring --steps 12 --units 8 --batch 8 --n-critic 1 --out r")
         assert result.exit_code == 0, result.output
         (number,) = [line.split()[4] for line in result.stdout.splitlines() if "by the critic" in line]
-        assert titles == [f"W1 by the critic: {number} after 12 steps"]
+        assert titles == [f"W1 by the critic: {number} (smoothed) after 12 steps"]
 
 
 @pytest.mark.parametrize(

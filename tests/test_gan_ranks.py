@@ -13,7 +13,7 @@ from wdist import gan
 from wdist.errors import InputError
 from wdist.gan.data import Rows, Scale, feed
 from wdist.gan.indexed import DatasetRows
-from wdist.gan.sets import Parts
+from wdist.gan.splitting import Parts
 from wdist.gan.tensors import read_tree, write_tree
 from wdist.ranks import ALONE, Ranks
 from wdist.rng import as_rng

@@ -13,8 +13,8 @@ from wdist.cli import app
 from wdist.errors import InputError
 from wdist.gan import pictures
 from wdist.gan.critics import CRITICS
-from wdist.gan.data import Form
 from wdist.gan.folder import RunFolder, found_in
+from wdist.gan.form import Form
 from wdist.gan.indexed import DatasetRows
 from wdist.gan.recipes import GENERATORS
 from wdist.gan.run import Pace, begin
@@ -228,7 +228,7 @@ class TestPairs:
         form = Form(shape)
         points = torch.rand(30, form.dim, generator=rng())
         nearest = points.flip(0)
-        found = gan.Novelty(points, nearest, torch.arange(30), torch.ones(30), torch.ones(9))
+        found = gan.Novelty(points, nearest, torch.arange(30), torch.ones(30), torch.ones(9), 1.0)
         ax = Figure().subplots()
         pictures._pairs(ax, found, form)
         page = ax.images[0].get_array()

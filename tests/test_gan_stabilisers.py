@@ -14,8 +14,8 @@ import wdist
 from wdist import gan
 from wdist.cli import app
 from wdist.errors import InputError
-from wdist.gan.data import Form
 from wdist.gan.folder import RunFolder
+from wdist.gan.form import Form
 from wdist.gan.minibatch import features
 from wdist.gan.optimizers import OptimizerRule
 from wdist.gan.recipes import completed, described, rebuilt

@@ -49,7 +49,7 @@ class TestAccumulation:
         rows = gan.data.Rows(
             torch.from_numpy(IMAGES).flatten(1), (16, 16, 3), torch.arange(64) % 2, ("even", "odd")
         )
-        data = gan.sets.Parts(rows, rows)
+        data = gan.splitting.Parts(rows, rows)
         changes = {"dtype": "float64", "conditional": True, "n_critic": 1, **CONVOLUTIONS}
         whole, parts = (gan.Trainer(config(data=data, accumulate=k, **changes)) for k in (1, 3))
         for trainer in (whole, parts):

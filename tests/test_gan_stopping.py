@@ -53,7 +53,7 @@ class TestPlateau:
         lengths = [
             len(fed(StoppingRule(), (np.array(decay(100, 5, 1.0)) + 0.05 * row).tolist())) for row in noise
         ]
-        assert min(lengths) >= 10
+        assert min(lengths) >= 15
         assert max(lengths) < 60
 
     def test_a_single_outlier_does_not_start_a_plateau_and_is_the_one_to_keep(self):
@@ -88,7 +88,7 @@ class TestDiversity:
     def test_a_plateau_while_diversity_rises_is_none(self):
         rising = [0.02 * k for k in range(50)]
         assert len(fed(StoppingRule(), [1.0] * 50, rising)) == 50
-        assert len(fed(StoppingRule(), [1.0] * 50, [0.8] * 50)) == 10
+        assert len(fed(StoppingRule(), [1.0] * 50, [0.8] * 50)) == 15
 
     def test_a_collapse_is_named_while_it_happens_and_since_when(self):
         collapses = [""] * 5 + ["collapsed: so"] * 4 + [""]
@@ -103,9 +103,9 @@ class TestDiversity:
     def test_a_collapsed_run_that_stands_still_is_stopped_by_its_name(self):
         verdict = fed(StoppingRule(), [10.0] * 20, [0.1] * 20, ["collapsed: so"] * 20)[-1]
         assert verdict.stop
-        assert verdict.collapse == "collapsed: so (since evaluation 1 of 10)"
+        assert verdict.collapse == "collapsed: so (since evaluation 1 of 15)"
         assert str(verdict).startswith(
-            "the debiased distance stands still since evaluation 7 of 10, at 10; collapsed: so"
+            "the debiased distance stands still since evaluation 11 of 15, at 10; collapsed: so"
         )
 
 
@@ -113,7 +113,8 @@ class TestByAnIndependentCritic:
     def test_it_goes_by_the_critic_and_says_so(self):
         verdict = fed(StoppingRule(by="critic"), [2.0] * 20, number="critic")[-1]
         assert (
-            verdict.reason == "W1 by a critic fitted from scratch stands still since evaluation 7 of 10, at 2"
+            verdict.reason
+            == "W1 by a critic fitted from scratch stands still since evaluation 11 of 15, at 2"
         )
 
     def test_evaluations_without_one_are_refused(self):

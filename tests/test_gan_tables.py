@@ -27,7 +27,7 @@ def cli(line, columns=80):
 @pytest.fixture(autouse=True)
 def few_points(monkeypatch):
     """Of a law fewer held-out points than by default, which are judged sooner."""
-    monkeypatch.setattr("wdist.gan.sets.HELD", 200)
+    monkeypatch.setattr("wdist.gan.splitting.HELD", 200)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wdist.errors import InputError
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.options import check_positive
 from wdist.ranks import ALONE, Ranks
 

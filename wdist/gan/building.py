@@ -20,12 +20,14 @@ from wdist.gan.augment import Augmenter
 from wdist.gan.conditional import class_shares, joint, latent
 from wdist.gan.config import TrainConfig
 from wdist.gan.critics import ImageCritic, PatchCritic
-from wdist.gan.data import Feed, Form, Rows, Scale, feed, mean_of, scale_of
+from wdist.gan.data import Feed, Rows, Scale, feed, mean_of, scale_of
+from wdist.gan.form import Form
 from wdist.gan.layers import batch_normed
 from wdist.gan.losses import Loss
 from wdist.gan.minibatch import MinibatchDiscrimination
 from wdist.gan.precision import Coarse
-from wdist.gan.sets import Parts, opened
+from wdist.gan.sets import opened
+from wdist.gan.splitting import Parts
 from wdist.gan.stabilisers import whole_batches
 from wdist.measures import as_device
 from wdist.ranks import Ranks

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from wdist.errors import InputError
-from wdist.gan.data import Form, Rows
+from wdist.gan.data import Rows
+from wdist.gan.form import Form
 from wdist.sources import Source
 
 __all__ = ["Joint", "class_shares", "joint", "latent", "reach"]

@@ -17,7 +17,7 @@ from torch import nn
 from wdist.critic.convolution import ConvNet, Convolution, ScalarConvNet, image_layer
 from wdist.critic.nets import ACTIVATIONS, FeedForward
 from wdist.errors import InputError
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.layers import Residual, convolution, linear
 from wdist.gan.networks import ladder
 from wdist.options import check_whole

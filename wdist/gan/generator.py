@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from wdist.errors import InputError
 from wdist.gan.conditional import latent
-from wdist.gan.data import Form, Scale
+from wdist.gan.data import Scale
+from wdist.gan.form import Form
 from wdist.gan.networks import GeneratorNet
 from wdist.gan.recipes import described, rebuilt
 from wdist.gan.tensors import read_tree, write_tree

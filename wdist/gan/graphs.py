@@ -18,7 +18,7 @@ from torch.nn.functional import leaky_relu
 
 from wdist.critic.nets import Net
 from wdist.errors import InputError
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.layers import linear
 from wdist.gan.networks import GeneratorNet
 from wdist.options import check_positive, check_whole, check_widths

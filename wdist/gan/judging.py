@@ -20,7 +20,8 @@ from wdist.gan.data import Rows
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.evaluator import Evaluator
 from wdist.gan.features import Classifier
-from wdist.gan.sets import Data, Parts, opened
+from wdist.gan.sets import Data, opened
+from wdist.gan.splitting import Parts
 from wdist.gan.stopping import StoppingRule, Verdict
 from wdist.gan.toys import Mixture, SwissRoll
 from wdist.methods import Critic

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wdist.errors import InputError
 from wdist.gan.codes import Coded
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.layers import ACTIVATIONS, Residual, convolution, linear, transposed
 from wdist.gan.virtual import VirtualNorm, referenced
 from wdist.options import check_whole, check_widths

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.layers import convolution, linear, transposed
 from wdist.gan.networks import FLAT_NORMS, NORMS, AsPoint, GeneratorNet, channels, check_sizes, ladder
 from wdist.gan.virtual import referenced

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from wdist.errors import InputError
-from wdist.gan.data import Form
+from wdist.gan.form import Form
 from wdist.gan.generator import Generator
 from wdist.gan.nearest import Novelty
 

@@ -16,7 +16,8 @@ from wdist.critic.nets import MLP
 from wdist.errors import InputError
 from wdist.gan.augment import Colour, Flip, InstanceNoise, Shift
 from wdist.gan.critics import CRITICS
-from wdist.gan.data import Form, Rows
+from wdist.gan.data import Rows
+from wdist.gan.form import Form
 from wdist.gan.graphs import GraphCritic, GraphGenerator, GraphLayout
 from wdist.gan.historical import HistoricalAveraging
 from wdist.gan.judging import Evaluate

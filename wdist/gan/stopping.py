@@ -89,7 +89,7 @@ class StoppingRule:
 
     by: str = "debiased"
     gain: float = 0.05
-    fewest: int = 10
+    fewest: int = 15
     every: int = field(default=0, init=False, repr=False, compare=False)
     _values: list[float] = field(default_factory=list, init=False, repr=False)
     _diversities: list[float] = field(default_factory=list, init=False, repr=False)
