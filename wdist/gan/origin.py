@@ -21,7 +21,8 @@ from wdist.folders import FolderImages
 from wdist.gan.data import Rows
 from wdist.gan.indexed import DatasetRows
 from wdist.gan.recipes import differing, rebuilt
-from wdist.gan.sets import BUNDLED, Data, Parts, opened
+from wdist.gan.sets import BUNDLED, Data, opened
+from wdist.gan.splitting import Parts
 
 __all__ = ["changes", "data_of", "located", "origin", "told_changes"]
 
