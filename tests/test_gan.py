@@ -190,6 +190,19 @@ class TestLoop:
         ):
             trained(config, 20)
 
+    def test_what_w1_is_at_most_is_in_the_unit_of_the_data(self):
+        points = np.random.default_rng(0).normal(size=(64, 2))
+        found = []
+        for scale in (1.0, 100.0):
+            trainer = gan.Trainer(gan.preset("wgan-gp", scale * points, batch=16, n_critic=1), seed=0)
+            found += [report.ceiling for report in trainer.steps(1)]
+        assert found[1] == pytest.approx(100 * found[0], rel=1e-4)
+        shown = trainer.generator.draw(4000, torch.Generator().manual_seed(0)) / 100
+        apart = torch.cdist(shown, torch.as_tensor(points).float()).mean()
+        assert found[0] == pytest.approx(float(apart), rel=0.3)  # of 16 pairs
+        clipped = gan.Trainer(gan.preset("wgan", "ring", batch=16), seed=0)
+        assert [(report.ceiling, report.doubt) for report in clipped.steps(1)] == [(None, "")]
+
 
 class TestState:
     @pytest.mark.parametrize(

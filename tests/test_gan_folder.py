@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from wdist import gan
 from wdist.cli import app
+from wdist.gan.indexed import MappedRows
+from wdist.gan.origin import changes, origin
 
 COLOURS = ("#c0392b", "#1b2a49", "#7aa95c")
 
@@ -131,3 +133,71 @@ def test_a_folder_left_on_disk_is_read_by_workers_and_resumed_without():
 
 def flat(text):
     return " ".join(text.split())
+
+
+class TestData:
+    """A run and its data: found again from elsewhere, and known when they are others."""
+
+    SMALL = "--units 8 --batch 8 --n-critic 1 --size 8"
+
+    @pytest.fixture(params=["", "--on-disk"], ids=["in memory", "on disk"])
+    def run(self, request):
+        result = cli(f"gan train --data shapes {self.SMALL} {request.param} --steps 1 --out run")
+        assert result.exit_code == 0, result.output
+
+    def test_what_has_changed_is_not_gone_on_with_and_judged_with_a_warning(self, run):
+        for line in ("train --resume run", "evaluate run", "nearest run", "compare run"):
+            same = cli(f"gan {line}")
+            assert same.exit_code == 0, same.output
+            assert "changed" not in same.stderr
+        Image.new("RGB", (50, 50), "teal").save("shapes/017.png")
+        refused = cli("gan train --resume run")
+        assert refused.exit_code == 2
+        assert "the data of run have changed since it was begun: fingerprint was " in refused.stderr
+        Path("shapes/016.png").unlink()
+        assert "points was 60 and is 59" in cli("gan train --resume run").stderr
+        for line in ("gan evaluate run", "gan nearest run", "gan compare run run", "report run --out r.html"):
+            judged = cli(line)
+            assert judged.exit_code == 0, judged.output
+            assert judged.stderr.count("held out here may have been trained on") == 1
+        assert cli("gan train --from run --steps 1 --out other").exit_code == 0
+        assert cli("gan train --resume other").exit_code == 0
+
+    def test_they_are_found_from_another_folder(self, run, monkeypatch):
+        Path("else/where").mkdir(parents=True)
+        monkeypatch.chdir("else/where")
+        for line in ("evaluate", "nearest", "train --resume", "train --steps 1 --out other --from"):
+            result = cli(f"gan {line} ../../run")
+            assert result.exit_code == 0, result.output
+        Path("../../shapes").rename("../../moved")
+        result = cli("gan evaluate ../../run")
+        assert result.exit_code == 2
+        assert (
+            f"neither in {Path.cwd()} nor in {Path.cwd().parent.parent}, where the run was begun"
+            in result.stderr
+        )
+
+    def test_a_run_of_an_earlier_version_goes_on(self, run):
+        path = Path("run/config.json")
+        written = json.loads(path.read_text())
+        path.write_text(json.dumps({key: written[key] for key in ("seed", "config")}))
+        Path("shapes/016.png").unlink()
+        for line in ("train --resume", "evaluate"):
+            result = cli(f"gan {line} run")
+            assert result.exit_code == 0, result.output
+
+
+def test_of_a_memory_map_some_rows_are_read_for_its_fingerprint(monkeypatch):
+    points = np.random.default_rng(0).normal(size=(5000, 2)).astype(np.float32)
+    np.save("x.npy", points)
+    parts = gan.Data("x.npy").open()
+    read, whole = [], MappedRows.read
+    monkeypatch.setattr(
+        MappedRows, "read", lambda rows, index: (read.append(len(index)), whole(rows, index))[1]
+    )
+    was = origin(gan.Data("x.npy"), parts)
+    assert sum(read) <= 128
+    assert changes(was, parts) == []
+    np.save("x.npy", points + 1)
+    assert changes(was, gan.Data("x.npy").open())[0].startswith("fingerprint was ")
+    assert origin(gan.Data("ring"), gan.Data("ring").open())["data"] is None

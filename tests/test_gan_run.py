@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import io
 import json
 import multiprocessing
 import os
@@ -144,7 +145,8 @@ class TestResume:
         for file in (tmp_path / "r" / "checkpoints").iterdir():
             file.write_bytes(b"x")
         run = resume(RunFolder(tmp_path / "r"), tiny(), PACE)
-        assert (run.trainer.step, len(run.told)) == (0, 2)
+        assert (run.trainer.step, len(run.told)) == (0, 3)
+        assert run.told[2] == f"{tmp_path / 'r'} has no sound checkpoint: it begins at step 0 again"
         list(run.train())
         assert_same(last(tmp_path / "r"), whole)
         assert [row["step"] for row in run.folder.rows()] == list(range(1, 13))
@@ -170,6 +172,36 @@ class TestResume:
             InputError, match="trained on a ndarray that a program held; resume it from there"
         ):
             resume(RunFolder(tmp_path / "r"))
+
+    def test_another_run_begins_from_its_nets(self, tmp_path):
+        list(begin(RunFolder(tmp_path / "r"), tiny(), 1, PACE).train())
+        was, other = last(tmp_path / "r"), tiny(n_critic=1, steps=2)
+        run = begin(RunFolder(tmp_path / "s"), other, 2, PACE, start=tmp_path / "r")
+        state = run.trainer.state()
+        nets = ("generator", "averaged", "critic")
+        assert_same({name: state[name] for name in nets}, {name: was[name] for name in nets})
+        new = gan.Trainer(other, 2).state()
+        for name in ("step", "optimizers", "feeds", "rngs"):
+            assert_same(state[name], new[name])
+        resumed = resume(RunFolder(tmp_path / "s"), other, PACE)  # killed before its first step
+        list(run.train())
+        list(resumed.train())
+        assert run.trainer.step == resumed.trainer.step == 2
+        assert_same(
+            *({k: v for k, v in one.trainer.state().items() if k != "seconds"} for one in (run, resumed))
+        )
+        early = tmp_path / "r" / "checkpoints" / "step-000000009.safetensors"
+        assert (
+            begin(RunFolder(tmp_path / "t"), other, 2, start=early)
+            .told[-1]
+            .endswith("000009.safetensors, step 9")
+        )
+        with pytest.raises(InputError, match=r"run's nets do not fit \(averaged: .*size mismatch"):
+            begin(RunFolder(tmp_path / "u"), tiny(generator=gan.MLPGenerator((9,), 4)), start=tmp_path / "r")
+        for file in (tmp_path / "s" / "checkpoints").iterdir():
+            file.write_bytes(b"x")
+        with pytest.raises(InputError, match=r"no sound checkpoint .* begin it anew: wdist gan train --from"):
+            resume(RunFolder(tmp_path / "s"), other)
 
     def test_a_folder_without_a_run_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="holds no run of `wdist gan train`"):
@@ -217,6 +249,25 @@ class TestTrouble:
         assert "No space left on device" in heard[0]
         assert [p.name for p in (tmp_path / "r" / "checkpoints").iterdir()] == ["step-000000003.safetensors"]
         assert last(tmp_path / "r")["step"] == 3
+
+    def test_a_run_that_leaves_nothing_ends_in_words(self, tmp_path, monkeypatch):
+        run, heard = begin(RunFolder(tmp_path / "r"), tiny(steps=3), 1, PACE), []
+        run.tell = heard.append
+
+        def full(path, content, header):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(tensors, "write_tensors", full)
+            with pytest.raises(
+                InputError, match=r"nothing of this run could be saved .* begins at step 0 again"
+            ):
+                list(run.train())
+        assert [text.split(":")[0] for text in heard] == ["no checkpoint at step 3", "at step 3"]
+        again = resume(RunFolder(tmp_path / "r"), tiny(steps=3), PACE)
+        assert again.told == [f"{tmp_path / 'r'} has no sound checkpoint: it begins at step 0 again"]
+        list(again.train())
+        assert again.folder.generator.exists()
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_saves_and_ends_it(self, number, tmp_path):
@@ -362,6 +413,22 @@ class TestUnfinished:
         assert (found.step, found.told) == (None, "")
         assert torch.equal(drawn(found.generator), drawn(gan.load(run.folder.generator)))
         assert not torch.equal(drawn(found.generator), run.made[6])
+
+    def test_a_damaged_generator_gives_way_to_the_newest_checkpoint(self, run):
+        list(resume(run.folder, tiny(), PACE).train())
+        whole = drawn(found_in(run.folder.path).generator)
+        run.folder.generator.write_bytes(run.folder.generator.read_bytes()[:-50])
+        found = found_in(run.folder.path)
+        assert (found.step, found.told.startswith("passed over: ")) == (12, True)
+        assert "generator.safetensors" in found.told
+        assert found.told.endswith(f"{run.folder.path} gives averaged weights of step 12 of 12")
+        assert torch.equal(drawn(found.generator), whole)
+        with pytest.raises(InputError, match=r"generator\.safetensors is no file that wdist saved"):
+            found_in(run.folder.generator)
+        for file in (run.folder.path / "checkpoints").iterdir():
+            file.unlink()
+        with pytest.raises(InputError, match=r"generator\.safetensors is no file that wdist saved"):
+            found_in(run.folder.path)
 
     def test_what_an_earlier_version_wrote_has_to_be_finished(self, run):
         state, _ = run.folder.checkpoints().latest()
@@ -529,11 +596,26 @@ class TestCommandLine:
         for name in {*GENERATORS, *CRITICS}:
             assert name in said
 
+    def test_help_says_where_a_run_goes_and_how_one_begins_from_another(self):
+        said = cli("gan train --help").stdout.replace("│", " ")
+        words = " ".join(said.split())
+        assert "[default: (runs/ and the name of the data; FOLDER-2 with --from)]" in words
+        assert "--from FOLDER" in words
+
     @pytest.mark.parametrize(
         ("line", "text"),
         [
             ("train", "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER"),
-            ("train --resume r --data ring", "--resume takes data, loss and folder from the run"),
+            (
+                "train --resume r --data ring",
+                "--resume takes data, loss, rules and folder from the run; drop --data",
+            ),
+            ("train --resume r --from q", "--from begins another from its nets; drop one of them"),
+            (
+                "train --from r --data ring --loss wgan",
+                "--from takes data, loss and rules from the run; drop --data and",
+            ),
+            ("train --from r", "r holds no run of `wdist gan train`"),
             ("train --resume r", "r holds no run of `wdist gan train`"),
             ("train --data ring --generator gru", "--generator is 'gru'; choose one of mlp, dcgan, residual"),
             ("train --data ring --channels 8", "--channels: MLPGenerator and MLP have no width; drop it"),
@@ -570,6 +652,111 @@ class TestCommandLine:
         assert result.exit_code == 2
         assert "n_critic was 1 and is 4" in result.stderr
 
+    def test_so_it_does_with_options_of_the_data_and_the_seed(self):
+        begun = "--classes 7 --seed 5 --held-out 0.5"
+        cli(f"gan train --data mnist {begun} --steps 1 {self.SMALL} --out r")
+        assert cli(f"gan train --resume r {begun} --on-bad refuse").exit_code == 0
+        other = "--classes 3 --seed 0 --held-out 0.2 --size 8 --mode RGBA --on-disk --labels f --on-bad skip"
+        result = cli(f"gan train --resume r {other}")
+        assert result.exit_code == 2
+        for difference in (
+            "data.classes was ['7'] and is ['3']",
+            "data.labels was None and is f",
+            "data.size was None and is 8",
+            "data.on_bad was refuse and is skip",
+            "data.held_out was 0.5 and is 0.2",
+            "data.mode was None and is RGBA",
+            "data.on_disk was False and is True",
+            "seed was 5 and is 0",
+        ):
+            assert difference in result.stderr
+        refused = cli("gan train --resume r --published --out q")
+        assert refused.exit_code == 2
+        assert "from the run; drop --published and --out" in refused.stderr
+
+    @pytest.mark.parametrize("content", ["{}", "[]", '{"seed": 0, "config": {"kind": "WGANConfig"}}', "null"])
+    @pytest.mark.parametrize("command", ["train --resume", "train --from", "evaluate", "nearest", "compare"])
+    def test_a_config_that_says_nothing_is_refused(self, content, command):
+        Path("r").mkdir()
+        Path("r/config.json").write_text(content)
+        result = cli(f"gan {command} r")
+        assert result.exit_code == 2, result.output
+        assert "config.json does not say what is trained" in result.stderr
+
+    def test_after_a_nan_the_command_that_is_named_goes_on(self):
+        small = f"{self.SMALL} --sample-every 0"
+        assert cli(f"gan train --data ring --steps 3 --seed 4 {small} --out good").exit_code == 0
+        ended = cli("gan train --from good --lr 1e8 --sample-every 0 --out 'too fast'")
+        assert ended.exit_code == 1, ended.output
+        assert "begun from the nets of good, step 3" in ended.stderr
+        again = cli("gan train --resume 'too fast'")
+        assert again.exit_code == 1, again.output  # resumed it comes to the same end
+        named = re.search(r"(gan train --from .*) \(or --from an earlier", ended.stderr)[1]
+        assert named == "gan train --from 'too fast' --lr 0.0001 --out 'too fast-2'"
+        went = cli(f"{named} --sample-every 0")
+        assert went.exit_code == 0, went.output
+        written = json.loads(Path("too fast-2/config.json").read_text())
+        assert written["from"] == {"run": str(Path("too fast").resolve()), "step": 0}
+        assert (written["seed"], written["config"]["critic_optimizer"]["lr"]) == (4, 1e-4)
+        assert (
+            written["config"]["generator"]
+            == json.loads(Path("good/config.json").read_text())["config"]["generator"]
+        )
+        assert [row["step"] for row in RunFolder(Path("too fast-2")).rows()] == [3]
+
+    def test_a_critic_that_reads_what_cannot_be_is_doubted(self):
+        line = f"gan train --data mnist --classes 7 --steps 6 {self.SMALL} --log-every 2 --sample-every 0"
+        result = cli(f"{line} --lr 1e3 --out r")
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("its slope is not held, so this is no W1; take lower rates") == 1
+        assert "its slope is not held" in result.stdout
+        rows = RunFolder(Path("r")).rows()
+        assert "its slope is not held" in rows[-1]["doubt"]
+        at_most = float(re.search("W1 is at most ([0-9.]+)", rows[-1]["doubt"])[1])
+        assert 1 < at_most < 28 < rows[-1]["critic"]
+        assert cli("report r --no-judge --out r.html").exit_code == 0
+        assert "its slope is not held" in Path("r.html").read_text()
+        for fine in ("--out s", "--lr 1e3 --loss wgan --out t", "--lr 1e3 --loss gan --out u"):
+            result = cli(f"{line} {fine}")
+            assert result.exit_code == 0, result.output
+            assert "slope is not held" not in result.output + result.stderr
+
+    @pytest.fixture
+    def read_only(self, monkeypatch):
+        """A folder "r" in which nothing can be written or removed, also for who may do anything."""
+        cli(f"gan train --data ring --steps 1 {self.SMALL} --out r")
+        whole = os.open, io.open, os.unlink
+
+        def refuse(path):
+            if isinstance(path, (str, os.PathLike)) and Path(path).parent.name == "r":
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+        def opened(path, mode="r", *args, **more):
+            if set(mode) & set("wax+"):
+                refuse(path)
+            return whole[1](path, mode, *args, **more)
+
+        def unlinked(path, *args, **more):
+            refuse(path)
+            whole[2](path, *args, **more)
+
+        monkeypatch.setattr(io, "open", opened)
+        monkeypatch.setattr("builtins.open", opened)
+        monkeypatch.setattr(os, "unlink", unlinked)
+
+    @pytest.mark.parametrize(
+        ("line", "what"),
+        [
+            ("train --resume r", "r cannot be written to"),
+            ("sample r --out r/x.png", "r/x.png cannot be written"),
+            ("sample r --out r/x.npy", "r/x.npy cannot be written"),
+        ],
+    )
+    def test_a_folder_that_is_read_only_is_refused_in_words(self, line, what, read_only):
+        result = cli(f"gan {line}")
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+        assert f"{what} (Read-only file system); choose another" in result.stderr
+
     def test_runs_are_judged_side_by_side_and_the_better_one_comes_first(self):
         for name, steps in (("short", 1), ("long", 120)):
             nets = "--units 32 --batch 32 --n-critic 2 --loss wgan-lp --lr 0.005"
@@ -584,6 +771,16 @@ class TestCommandLine:
         one = json.loads(cli("gan evaluate long --json").stdout)
         assert one["long"] == found["long"]
         cli(f"gan train --data grid --steps 1 {self.SMALL} --out other")
+        Path("stray").mkdir()
+        Path("empty").mkdir()
+        Path("empty/config.json").write_text("{}")
+        begin(RunFolder(Path("begun")), gan.preset("wgan-gp", gan.Data("ring")))  # and has no checkpoint yet
+        beside = cli("gan compare stray short empty begun long --json")
+        assert json.loads(beside.stdout) == found
+        assert [line.split()[4] for line in beside.stderr.splitlines()] == ["stray", "empty", "begun"]
+        assert beside.stderr.count("warning: left out: ") == 3
+        alone = cli("gan compare stray empty")
+        assert (alone.exit_code, "stray holds no run" in alone.stderr) == (2, True)
         refused = cli("gan compare long other")
         assert refused.exit_code == 2
         said = "these runs were trained on different data (long: name='ring'; other: name='grid'); compare runs on"

@@ -167,13 +167,14 @@ def _judged(run: RunFolder, seed: int) -> tuple[Evaluation, int | None]:
     """Judge the run's generator by points that its training never saw; of an unfinished one, its checkpoint's step."""
     from wdist.gan.folder import found_in
     from wdist.gan.judging import judge_after
-    from wdist.gan.recipes import rebuilt
+    from wdist.gan.origin import data_of
 
     with progress(f"judging {run.path}"):
         try:
-            data, found = rebuilt(run.read_config()["config"]).data, found_in(run.path)
+            found = found_in(run.path)
             say(found.told)
-            return judge_after(data, seed=seed)(found.generator), found.step
+            data, parts = data_of([run.read_config()], [run.path])
+            return judge_after(data, seed=seed, parts=parts)(found.generator), found.step
         except InputError as error:
             raise InputError(f"{error}; --no-judge makes the page without its coverage") from None
 

@@ -87,20 +87,27 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written to ({error.strerror}); choose another folder"
-            ) from None
+            raise self._closed(error) from None
+
+    def _closed(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path} cannot be written to ({error.strerror}); choose another folder, or see to its rights and room"
+        )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends.
 
         Raises:
-            InputError: if another process holds it.
+            InputError: if another process holds it, or nothing can be written there.
         """
         import fcntl
 
-        with (self.path / "lock").open("a+") as lock:
+        try:
+            opened = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise self._closed(error) from None
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -141,6 +148,16 @@ class RunFolder:
             raise InputError(
                 f"{self.path} holds no run of `wdist gan train` ({self.config.name}: {why})"
             ) from None
+        inner = found.get("config") if isinstance(found, dict) else None
+        if (
+            not isinstance(inner, dict)
+            or not {"kind", "data", "constraint", "steps"} <= set(inner)
+            or "seed" not in found
+        ):
+            raise InputError(
+                f"{self.path} holds no run of `wdist gan train`: {self.config.name} does not say what is trained; "
+                "bring it back, or begin another run"
+            )
         return found
 
     def rows(self) -> list[Json]:
@@ -159,11 +176,18 @@ class RunFolder:
         return sum(last) / len(last) if last else None
 
     def rewind(self, step: int) -> None:
-        """Take from the log what came after a step, as it will come again."""
+        """Take from the log what came after a step, as it will come again.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         kept = [row for row in self.rows() if row.get("step", 0) <= step]
         part = self.log.with_name(".log.jsonl.part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        part.replace(self.log)
+        try:
+            part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+            part.replace(self.log)
+        except OSError as error:
+            raise self._closed(error) from None
 
 
 @functools.cache
@@ -204,23 +228,31 @@ def found_in(path: Path) -> Found:
     """Look for the generator of a run's folder, finished or not, or of a file.
 
     Raises:
-        InputError: if there is none yet.
+        InputError: if there is none yet, or none that is sound.
     """
     folder = RunFolder(path)
     file = folder.generator if path.is_dir() else path
+    damage = ""
     if file.exists():
-        return Found(load(file))
+        try:
+            return Found(load(file))
+        except InputError as error:
+            if file == path or not any(folder.checkpoints().folder.glob("*.safetensors")):
+                raise
+            damage = str(error)
     if not folder.config.exists():
         raise InputError(f"{file}: there is no such generator")
     state, faults = folder.checkpoints().latest()
     hint = f"go on with the run: wdist gan train --resume {path}"
     if state is None:
-        damaged = "".join(f" ({fault})" for fault in faults)
-        raise InputError(f"{path} is not finished and has no sound checkpoint{damaged}; {hint}")
+        damaged = "".join(f" ({fault})" for fault in [damage, *faults] if fault)
+        state_of = "has no sound generator" if damage else "is not finished"
+        raise InputError(f"{path} {state_of} and has no sound checkpoint{damaged}; {hint}")
     if "about" not in state:
         raise InputError(f"{path} is not finished, and its checkpoint is of an earlier version; {hint}")
     config, step = folder.read_config()["config"], int(state["step"])
     which = "averaged weights" if config.get("ema") else "the weights"
-    told = [f"passed over: {fault}" for fault in faults]
-    told.append(f"{path} is not finished: {which} of step {step} of {config['steps']}")
+    told = [f"passed over: {fault}" for fault in [damage, *faults] if fault]
+    unfinished = "" if damage else "is not finished: "
+    told.append(f"{path} {unfinished or 'gives '}{which} of step {step} of {config['steps']}")
     return Found(Generator.of(state["about"], state["averaged"]), step, "; ".join(told))

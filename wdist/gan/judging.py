@@ -131,7 +131,7 @@ def too_few(parts: Parts, needed: int = FEWEST) -> str:
 
 def judge_after(
     data: Any, by_classifier: bool | None = None, critic: Critic | None = None, calibrated: Calibrated | None = None,
-    seed: int = 0,
+    seed: int = 0, parts: Parts | None = None,
 ) -> Evaluator:  # fmt: skip
     """The judge of runs that are trained, by the data of their config.
 
@@ -143,11 +143,12 @@ def judge_after(
         critic: Of the evaluator.
         calibrated: Of the evaluator.
         seed: Of the evaluator.
+        parts: What the data open to, where that was done.
 
     Raises:
         InputError: if too few points are held out, or they are no images that the classifier reads.
     """
-    parts = opened(data)
+    parts = parts or opened(data)
     if fault := too_few(parts, FEWEST if critic is None and calibrated is None else FEWEST_BY_CRITIC):
         raise InputError(f"{fault}, and train anew")
     digits = (data.name if isinstance(data, Data) else data) == "mnist"

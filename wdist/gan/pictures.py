@@ -7,6 +7,7 @@ whose channels are no colours one is shown where there are two, and three where 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,11 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(picture: Any, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
+    """Write a PNG, whole or not at all.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         if isinstance(picture, Image.Image):
@@ -210,5 +215,10 @@ def _save(picture: Any, path: Path) -> None:
         else:
             picture.savefig(part, format="png", dpi=150)
         part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}); choose another place"
+        ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # as where the folder is read-only: the first error counts
+            part.unlink(missing_ok=True)

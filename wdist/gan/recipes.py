@@ -81,7 +81,7 @@ def rebuilt(about: Any) -> Any:
     if not isinstance(about, dict):
         return about
     fields = {name: rebuilt(value) for name, value in about.items() if name != "kind"}
-    kind = about["kind"]
+    kind = about.get("kind")
     if kind == "object":
         raise InputError(
             f"this run was trained on a {about['type']} that a program held; resume it from there, with its config"
@@ -91,7 +91,10 @@ def rebuilt(about: Any) -> Any:
         raise InputError(
             f"{kind!r} is no recipe of this version of wdist; it knows {', '.join(sorted(known))}"
         )
-    return known[kind](**fields)
+    try:
+        return known[kind](**fields)
+    except TypeError as error:
+        raise InputError(f"{kind} has other fields in this version of wdist ({error})") from None
 
 
 def completed(about: Any) -> Any:

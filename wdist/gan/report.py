@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 if TYPE_CHECKING:
     from wdist.gan.evaluation import Evaluation
     from wdist.gan.stopping import Verdict
@@ -16,6 +18,9 @@ __all__ = ["Hook", "StepReport"]
 FIGURES = (
     *("step", "critic", "held", "gap", "generator_loss", "generator_gradient", "critic_gradient", "seconds"),
 )
+
+SLACK = 1.25
+"""How far above what is possible a reading has to be to be doubted; those of the presets went 3 % above."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +70,42 @@ class StepReport:
         return {name: value for name in FIGURES if (value := getattr(self, name)) is not None} | judged
 
     @property
+    def ceiling(self) -> float | None:
+        """What W1 is at most, by the critic's last batches: the mean distance of independent pairs, in its unit.
+
+        The product of the two laws is a plan, so it is an upper bound. To be read before the next step, since it is
+        computed when it is asked for; None where `critic` claims no W1.
+        """
+        if self.quantity != "W1" or self.trainer.pair is None:
+            return None
+        x, y = self.trainer.pair
+        return self.trainer.scale.scale * float(torch.linalg.vector_norm(x - y, dim=1).mean())
+
+    @property
+    def doubt(self) -> str:
+        """Why `critic` is no W1, where it is far above what W1 can be; else "". As `ceiling`, before the next step."""
+        ceiling = self.ceiling
+        if ceiling is None or self.critic <= SLACK * ceiling:
+            return ""
+        return (
+            f"the critic reads {self.critic:.4g}, and W1 is at most {ceiling:.4g} (the mean distance of a real point "
+            "from a generated one): its slope is not held, so this is no W1; take lower rates (--lr) or a larger λ"
+        )
+
+    @property
     def best(self) -> bool:
         """Whether this step's evaluation is the best so far."""
         return self.verdict is not None and self.verdict.newest
 
     @property
     def words(self) -> dict[str, str]:
-        """What an evaluation says beside its numbers: a "collapse" by name, and why the run is "stopped"."""
+        """What there is to say beside numbers: a "collapse" by name, why it "stopped", a "doubt" of the critic."""
         said = (
             {}
             if self.verdict is None
             else {"collapse": self.verdict.collapse, "stopped": self.verdict.reason}
         )
+        said = {**said, "doubt": self.doubt}
         return {name: text for name, text in said.items() if text}
 
 

@@ -1,221 +1,69 @@
-"""A run that survives: the trainer's loop with a folder around it.
+"""A run that survives: begun, perhaps from the nets of another, or gone on with from its newest sound checkpoint.
 
-`begin` writes down what is trained, `resume` goes on from the newest sound checkpoint; `train` hands the trainer's
-reports through and does the file work between them. Interrupted, it saves and says so; when a number is not finite it
-stops and names the last good state; when the disk is full it goes on and says that too.
+What is trained is written down first; the loop itself is in `loop.py`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any
+import dataclasses
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from wdist.errors import InputError, NotConvergedError
-from wdist.gan import pictures
+from wdist.errors import InputError
 from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
 from wdist.gan.judging import too_few
+from wdist.gan.loop import Interrupted, Pace, Run, free
+from wdist.gan.origin import changes, located, origin
 from wdist.gan.recipes import completed, described, differing, rebuilt
-from wdist.gan.report import Hook, StepReport
+from wdist.gan.report import Hook
+from wdist.gan.sets import Data
+from wdist.gan.tensors import read_tree
 from wdist.gan.trainer import Trainer
-from wdist.options import check_whole
 from wdist.ranks import ALONE, Ranks
 from wdist.sources import Source
 
-__all__ = ["Interrupted", "Pace", "Run", "begin", "resume"]
-
-SMOOTH = 0.95
-"""Weight of the past in the reading that is shown."""
+__all__ = ["Interrupted", "Pace", "Run", "begin", "free", "resume", "run_of"]
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal came, and the run was saved where it stood."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often, in steps of the generator; 0 for never.
-
-    Attributes:
-        log: A line of the log.
-        samples: A sheet of samples.
-        checkpoint: A checkpoint.
-        keep: How many checkpoints to keep.
-    """
-
-    log: int = 10
-    samples: int = 500
-    checkpoint: int = 500
-    keep: int = 2
-
-    def __post_init__(self) -> None:
-        for name in ("log", "samples", "checkpoint"):
-            check_whole(name, getattr(self, name), 0)
-        check_whole("keep", self.keep)
-
-
-@dataclass(eq=False)
-class Run:
-    """A training run in a folder; made by `begin` or `resume`.
-
-    Attributes:
-        folder: Where it lives.
-        trainer: What trains.
-        pace: How often files are written.
-        told: What a person should know: checkpoints passed over, a disk that is full, why the run was stopped.
-        reading: The critic's reading, smoothed over some twenty steps; None before the first.
-    """
-
-    folder: RunFolder
-    trainer: Trainer
-    pace: Pace = Pace()
-    told: list[str] = field(default_factory=list)
-    tell: Callable[[str], None] | None = None
-    reading: float | None = None
-    _undrawn: set[str] = field(default_factory=set)
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.trainer.config.steps
-
-    def train(self, writers: Sequence[Hook] = ()) -> Iterator[StepReport]:
-        """Train to the end, file work included, handing out each report.
-
-        Args:
-            writers: Called with every report that is logged, such as TensorBoard's.
-
-        Raises:
-            Interrupted: after Ctrl-C or SIGTERM, once the run is saved.
-            NotConvergedError: if a number is not finite; the text names the last good state and what to try.
-            InputError: if another process trains in this folder.
-        """
-        if not self.trainer.ranks.first:  # the first process writes for all
-            yield from self._steps()
-            return
-        with self.folder.locked(), _signals() as asked:
-            try:
-                for report in self._steps():
-                    self._write(report, writers)
-                    yield report
-                    if asked:
-                        self.checkpoint()
-                        raise Interrupted(
-                            f"stopped by {asked[0]} at step {report.step}, which is saved; to go on: "
-                            f"wdist gan train --resume {self.folder.path}"
-                        )
-            except NotConvergedError as error:
-                raise NotConvergedError(f"{error}. {self._last_good()}") from None
-            if self.trainer.stopped:
-                self._say(f"stopped at step {self.trainer.step}: {self.trainer.stopped}")
-            self.finish()
-
-    def _steps(self) -> Iterator[StepReport]:
-        for report in self.trainer.steps(self.steps - self.trainer.step):
-            before = report.critic if self.reading is None else self.reading
-            self.reading = SMOOTH * before + (1 - SMOOTH) * report.critic
-            yield report
-
-    def checkpoint(self) -> None:
-        """Save where the run stands, and what its generator is; a full disk costs the checkpoint, not the run."""
-        state = {**self.trainer.state(), "about": self.trainer.generator.about()}
-        try:
-            self.folder.checkpoints(self.pace.keep).save(self.trainer.step, state)
-        except InputError as error:
-            self._say(f"no checkpoint at step {self.trainer.step}: {error}")
-
-    def finish(self) -> None:
-        """Write what came of the run: the last state, the generator, its samples, the curve."""
-        self.checkpoint()
-        self._guarded(lambda: self.trainer.generator.save(self.folder.generator))
-        self._sheet()
-        rows = self.folder.rows()
-        if seen := [row["critic"] for row in rows if "critic" in row]:
-            quantity = self.trainer.config.quantity
-            axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
-            reached = f"{seen[-1]:.4g}" if self.reading is None else f"{self.reading:.4g} (smoothed)"
-            title = f"{quantity} by the critic: {reached} after {self.trainer.step} steps"
-            self._drawn("curve", lambda: pictures.curve(rows, self.folder.curve, title, axis))
-
-    def _write(self, report: StepReport, writers: Sequence[Hook]) -> None:
-        pace, step = self.pace, report.step
-        told = report.held is not None or report.evaluation is not None
-        if told or _due(step, pace.log) or step == self.steps:
-            self.log({**report.numbers, **report.words})
-            for writer in writers:
-                writer(report)
-        if report.best:
-            self._guarded(lambda: self.trainer.generator.save(self.folder.best))
-        if _due(step, pace.samples):
-            self._sheet()
-        if _due(step, pace.checkpoint):
-            self.checkpoint()
-
-    def log(self, row: dict[str, Any]) -> None:
-        """Add a line to the log; it must have its step."""
-
-        def write() -> None:
-            with self.folder.log.open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-
-        self._guarded(write)
-
-    def _sheet(self) -> None:
-        generator, step = self.trainer.generator, self.trainer.step
-        real = self.trainer.parts.held_out() if generator.dim == 2 else None
-        path = self.folder.samples / f"{step:09d}.png"
-        self._drawn("sheet of samples", lambda: pictures.sheet(generator, path, real))
-
-    def _drawn(self, what: str, draw: Callable[[], Any]) -> None:
-        """Draw a picture; one that fails is said once, and whatever is wrong with it, the run goes on."""
-
-        def tried() -> None:
-            try:
-                draw()
-            except (OSError, InputError):
-                raise
-            except Exception as error:  # no picture is worth a run
-                if what not in self._undrawn:
-                    self._say(f"at step {self.trainer.step}: no {what} ({type(error).__name__}: {error})")
-                self._undrawn.add(what)
-
-        self._guarded(tried)
-
-    def _guarded(self, write: Callable[[], Any]) -> None:
-        """Write; say what could not be written, and go on."""
-        try:
-            write()
-        except (OSError, InputError) as error:
-            self._say(f"at step {self.trainer.step}: {error}")
-
-    def _say(self, text: str) -> None:
-        self.told.append(text)
-        if self.tell is not None:
-            self.tell(text)
-
-    def _last_good(self) -> str:
-        state, _ = self.folder.checkpoints().latest()
-        if state is None:
-            return "There is no checkpoint yet"
-        return f"The last good state is that of step {state['step']}, in {self.folder.path / 'checkpoints'}"
+def run_of(path: Path) -> RunFolder:
+    """The run that a folder holds, or that a checkpoint is of."""
+    return RunFolder(path.parent.parent if path.suffix == ".safetensors" else path)
 
 
 def begin(
     path: RunFolder, config: TrainConfig, seed: int = 0, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None, start: Path | None = None,
 ) -> Run:  # fmt: skip
     """Start a run in a folder that has none.
 
+    Args:
+        path: The folder.
+        config: What to train.
+        seed: Of the trainer.
+        pace: How often files are written.
+        hooks: Of the trainer.
+        ranks: The processes that train together; the first of them writes.
+        evaluator: Of the trainer.
+        start: A run's folder, from whose newest sound checkpoint both nets and the average are taken, or one of its
+            checkpoints; counters, optimisers and draws are new. config.json says from which and of which step.
+
     Raises:
-        InputError: if it has one, or cannot be written to.
+        InputError: if there is a run already, nothing can be written, or the nets to start from do not fit.
     """
+    trainer = Trainer(config, seed, hooks, ranks, evaluator)
+    written = {"seed": seed, "config": described(config), **origin(config.data, trainer.parts)}
+    run = Run(path, trainer, pace or Pace())
+    if start is not None:
+        state, faults = run_of(start).checkpoints().latest() if start.is_dir() else (read_tree(start), [])
+        if state is None or "critic" not in state:
+            raise InputError(f"{start} has no sound checkpoint to begin from{_listed(faults)}")
+        trainer.start(state)
+        written["from"] = {"run": str(run_of(start).path.resolve()), "step": state["step"]}
+        run.told += [f"passed over: {fault}" for fault in faults]
+        run.told.append(f"begun from the nets of {start}, step {state['step']}")
 
     def prepare() -> None:
         if path.config.exists():
@@ -224,18 +72,20 @@ def begin(
             )
         path.make()
         with path.locked():
-            path.write(path.config, {"seed": seed, "config": described(config)})
+            path.write(path.config, written)
             path.write(path.path / "environment.json", environment())
+            if start is not None:
+                run.checkpoint()  # so that it can be resumed before the first step
 
-    trainer = Trainer(config, seed, hooks, ranks, evaluator)
     ranks.told(prepare)
-    fault = too_few(trainer.parts)
-    return Run(path, trainer, pace or Pace(), [f"warning: {fault}"] if fault else [])
+    if fault := too_few(trainer.parts):
+        run.told.append(f"warning: {fault}")
+    return run
 
 
 def resume(
     path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
-    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None,
+    ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None, seed: int | None = None,
 ) -> Run:  # fmt: skip
     """Go on with a run from its newest sound checkpoint, or from the start if it has none.
 
@@ -246,22 +96,37 @@ def resume(
         hooks: Of the trainer.
         ranks: The processes that train together; the first of them writes.
         evaluator: Of the trainer.
+        seed: What it is thought to be; None for what the run has.
 
     Raises:
-        InputError: if there is no run, or it is one of another config; the text says what differs.
+        InputError: if there is no run, or it is one of another config, or its data by name or path have changed; the
+            text says what differs.
     """
     written = path.read_config()
-    if config is None:
-        config = rebuilt(written["config"])
-    elif differences := differing(
-        completed(written["config"]) | {"workers": config.workers}, described(config)
-    ):
+    config = rebuilt(written["config"]) if config is None else config
+    was = completed(written["config"]) | {"workers": config.workers}
+    if isinstance(was["data"], str) and isinstance(config.data, Data):
+        was["data"] = described(Data(was["data"]))
+    differences = differing(was, described(config))
+    differences += [] if seed is None else differing(written["seed"], seed, "seed")
+    if differences:
         raise InputError(
             f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
-            "another"
+            f"another from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
         )
     state, faults = path.checkpoints().latest()
+    if state is None and "from" in written:
+        raise InputError(
+            f"{path.path} has no sound checkpoint{_listed(faults)}, and was begun from the nets of "
+            f"{written['from']['run']}; begin it anew: wdist gan train --from {written['from']['run']}"
+        )
+    config = dataclasses.replace(config, data=located(config.data, written))
     trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
+    if changed := changes(written, trainer.parts):
+        raise InputError(
+            f"the data of {path.path} have changed since it was begun: {'; '.join(changed)}; bring them back, or begin "
+            f"another run from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
+        )
     if state is not None:
         trainer.restore(state)
 
@@ -270,31 +135,10 @@ def resume(
             path.rewind(trainer.step)
 
     ranks.told(rewind)
-    return Run(path, trainer, pace or Pace(), [f"passed over: {fault}" for fault in faults])
+    told = [f"passed over: {fault}" for fault in faults]
+    told += [] if state else [f"{path.path} has no sound checkpoint: it begins at step 0 again"]
+    return Run(path, trainer, pace or Pace(), told)
 
 
-def _due(step: int, every: int) -> bool:
-    return every > 0 and step % every == 0
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[str]]:
-    """Note Ctrl-C and SIGTERM instead of dying of them; a second one is let through. Only a main thread may do so."""
-    asked: list[str] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before: dict[int, Any] = {}
-    number: int
-
-    def note(number: int, frame: FrameType | None) -> None:
-        asked.append(signal.Signals(number).name)
-        signal.signal(number, before[number])
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, note)
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _listed(faults: list[str]) -> str:
+    return "".join(f" ({fault})" for fault in faults)

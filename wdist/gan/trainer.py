@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wdist.critic.constraint import Optimizer
-from wdist.errors import NotConvergedError
+from wdist.errors import InputError, NotConvergedError
 from wdist.gan.average import Average
 from wdist.gan.building import built
 from wdist.gan.conditional import Joint, joint, latent
@@ -52,6 +52,7 @@ class Trainer:
         form: What the generator makes.
         scale: Between the data's unit and that of the nets.
         augment: What both sides go through before the critic sees them.
+        pair: The batches of the critic's last step, as it saw them; None before it.
         stopped: Why the stopping rule ended the run; "" if it did not.
 
     Example:
@@ -84,6 +85,7 @@ class Trainer:
         self.judge = judge_of(config.evaluate, self.parts, evaluator)
         self._rates = Rates(self._optimizers, config.schedule, config.steps)
         self._average = Average(self.net, config.ema)
+        self.pair: tuple[Tensor, Tensor] | None = None
 
     @property
     def averaged(self) -> nn.Module:
@@ -125,7 +127,8 @@ class Trainer:
         """
         done = self.config.critic_warmup + self.step * self.config.n_critic + place
         warmth = min(1.0, done / self.config.penalty_warmup) if self.config.penalty_warmup else 1.0
-        return self.critic(self._seen(x), self._seen(y), self._penalty, warmth, self.config.accumulate)
+        self.pair = self._seen(x), self._seen(y)
+        return self.critic(*self.pair, self._penalty, warmth, self.config.accumulate)
 
     def generator_step(self) -> Tensor:
         """One descent of the generator; its loss before, 0-d."""
@@ -187,17 +190,27 @@ class Trainer:
         self.step, self.seconds, self.stopped = state["step"], state["seconds"], state["stopped"]
         if self.judge:
             self.judge.rule.restore(state["rule"])
-        nets = {"generator": self.net, "averaged": self.averaged, "critic": self.critic.net}
-        for name, net in nets.items():
-            net.load_state_dict(state[name])
+        self.start(state)
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         for source, saved in zip((self._real, self._held), state["feeds"], strict=True):
             source.restore(saved)
-        for rng, saved in zip(
-            self._rngs, state["rngs"], strict=False
-        ):  # once there was none for augmentation
+        for rng, saved in zip(self._rngs, state["rngs"], strict=False):  # once augmentation had none
             rng.set_state(saved)
+
+    def start(self, state: dict[str, Any]) -> None:
+        """Begin with the nets and the average of another trainer's state; counters, optimisers and draws stay new.
+
+        Raises:
+            InputError: if they are of other sizes.
+        """
+        nets = {"averaged": self.averaged, "generator": self.net, "critic": self.critic.net}
+        for name, net in nets.items():
+            try:
+                net.load_state_dict(state[name])
+            except RuntimeError as error:
+                why = f"{name}: {' '.join(str(error).split())}"
+                raise InputError(f"that run's nets do not fit ({why}); keep nets and constraint") from None
 
     @property
     def _optimizers(self) -> tuple[Optimizer, Optimizer]:

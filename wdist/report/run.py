@@ -98,18 +98,16 @@ def of_run(
 def _verdict(
     rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None, checkpoint: int | None
 ) -> str:
+    doubt = f"; at the end of the log {rows[-1]['doubt']}" if "doubt" in rows[-1] else ""
     if evaluation is not None:
-        return str(evaluation) + (
-            ""
-            if checkpoint is None
-            else f"; by its checkpoint of step {checkpoint}, as the run is not finished"
-        )
+        by = f"; by its checkpoint of step {checkpoint}, as the run is not finished"
+        return f"{evaluation}{'' if checkpoint is None else by}{doubt}"
     read = _last(rows, "critic")
     by = "on training points; not judged by points that training never saw"
     return (
         "no reading of the critic is logged"
         if read is None
-        else f"{quantity} {read:.4g} by its own critic, {by}"
+        else f"{quantity} {read:.4g} by its own critic, {by}{doubt}"
     )
 
 

@@ -24,7 +24,7 @@ from wdist.gan.stabilisers import stabilised
 from wdist.gan.stopping import StoppingRule
 from wdist.result import Bound
 
-__all__ = ["augmentations", "begun_config", "beside", "changed", "evaluation", "named", "numbers"]
+__all__ = ["augmentations", "begun_config", "beside", "changed", "evaluation", "kept", "named", "numbers"]
 
 
 SIZES = {"units": "widths", "channels": "width", "latent": "latent"}
@@ -40,8 +40,9 @@ def begun_config(
 
 
 def changed(
-    config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any], stabilisers: Sequence[str] = ()
-) -> TrainConfig:
+    config: TrainConfig, nets: dict[str, Any], changes: dict[str, Any], stabilisers: Sequence[str] = (),
+    read: dict[str, Any] | None = None,
+) -> TrainConfig:  # fmt: skip
     """A config with what the user said in place of what it had.
 
     Args:
@@ -49,12 +50,16 @@ def changed(
         nets: generator, critic: names or None; units, channels, latent: sizes or None.
         changes: Fields; None where the user said nothing. `lr` is of both optimisers.
         stabilisers: Names of `STABILISERS`, put around all that.
+        read: Fields of its data; None where the user said nothing.
     """
-    fields = {name: value for name, value in changes.items() if value is not None}
+    fields = kept(changes)
     lr = fields.pop("lr", None)
     fields["generator"] = _net("generator", GENERATORS, config.generator, nets)
     fields["critic"] = _net("critic", {"mlp": MLP, **CRITICS}, config.critic, nets)
     _check_used(nets, fields["generator"], fields["critic"])
+    if asked := kept(read or {}):
+        data = Data(config.data) if isinstance(config.data, str) else config.data
+        fields["data"] = dataclasses.replace(data, **asked)
     if lr is not None:
         for name in ("generator_optimizer", "critic_optimizer"):
             rule = getattr(config, name)
@@ -64,6 +69,16 @@ def changed(
                 )
             fields[name] = _rated(rule, lr)
     return stabilised(dataclasses.replace(config, **fields), *stabilisers)
+
+
+def kept(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of which the user said something.
+
+    Example:
+        >>> kept({"batch": 8, "steps": None, "on_disk": False})
+        {'batch': 8, 'on_disk': False}
+    """
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def beside(config: TrainConfig, nets: dict[str, Any]) -> str:

@@ -66,7 +66,25 @@ def compare(
 ) -> None:
     """Set trained generators side by side, in the data's units; best first by debiased W1."""
     with guarded():
-        _show(_judged(runs, classifier, critic, card, seed), as_json)
+        _show(_judged(_with_a_run(runs), classifier, critic, card, seed), as_json)
+
+
+def _with_a_run(paths: list[Path]) -> list[Path]:
+    """Those of several folders that hold a run, with a warning that names the others; one is taken."""
+    from wdist.gan.folder import RunFolder
+
+    runs, faults = [], []
+    for path in paths:
+        try:
+            RunFolder(path).read_config()
+            runs.append(path)
+        except InputError as error:
+            faults.append(str(error))
+    if not runs:
+        raise InputError("; ".join(faults))
+    for fault in faults:
+        say(f"warning: left out: {fault}")
+    return runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,23 +126,33 @@ def _judged(
         import wdist
         from wdist.gan.folder import RunFolder, found_in
         from wdist.gan.judging import calibrated_by, judge_after
+        from wdist.gan.origin import data_of
         from wdist.gan.recipes import rebuilt
     folders = [RunFolder(run) for run in runs]
-    written = [folder.read_config()["config"] for folder in folders]
-    _check_data(runs, [rebuilt(config["data"]) for config in written])
+    written = [folder.read_config() for folder in folders]
+    _check_data(runs, [rebuilt(says["config"]["data"]) for says in written])
     with progress("reading the data"):
         read = calibrated_by(None if card is None else named(card))
         critic = wdist.Critic() if by_critic else None
-        judge = judge_after(rebuilt(written[0]).data, by_classifier, critic, read, seed)
-    judged = {}
-    for folder, config in zip(folders, written, strict=True):
+        data, parts = data_of(written, runs)
+        judge = judge_after(data, by_classifier, critic, read, seed, parts)
+    judged, faults = {}, list[str]()
+    for folder, says in zip(folders, written, strict=True):
         with progress(f"judging {folder.path}"):
-            where = found_in(folder.path)
+            try:
+                where = found_in(folder.path)
+            except InputError as error:
+                faults.append(str(error))
+                continue
             curve = folder.reading(where.step)
             judged[str(folder.path)] = Judged(
-                judge(where.generator), where.step, curve, rebuilt(config).quantity
+                judge(where.generator), where.step, curve, rebuilt(says["config"]).quantity
             )
         say(where.told)
+    if not judged:
+        raise InputError("; ".join(faults))
+    for fault in faults:
+        say(f"warning: left out: {fault}")
     return judged
 
 

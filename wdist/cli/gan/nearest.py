@@ -34,14 +34,16 @@ def nearest(
         with progress("importing"):
             from wdist.gan.folder import RunFolder, found_in
             from wdist.gan.nearest import novelty
+            from wdist.gan.origin import data_of
             from wdist.gan.pictures import portrait
             from wdist.gan.recipes import rebuilt
         folder = RunFolder(run)
-        config, where = rebuilt(folder.read_config()["config"]), found_in(run)
+        written, where = folder.read_config(), found_in(run)
+        config = rebuilt(written["config"])
         generator = where.generator
         say(where.told)
         with progress("looking for the nearest"):
-            found = novelty(generator, config.data, n, seed)
+            found = novelty(generator, data_of([written], [run])[1], n, seed)
             if out is not None:
                 unit = f"{config.quantity}, in the data's unit"
                 portrait(found, generator.form.shape, folder.rows(), out, str(run), unit)

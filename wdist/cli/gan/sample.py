@@ -41,7 +41,13 @@ def sample(
         found = where.generator
         say(where.told)
         if out.suffix == ".npy":
-            np.save(out, found.draw(n, torch.Generator().manual_seed(seed), label).cpu().numpy())
+            points = found.draw(n, torch.Generator().manual_seed(seed), label).cpu().numpy()
+            try:
+                np.save(out, points)
+            except OSError as error:
+                raise InputError(
+                    f"--out {out} cannot be written ({error.strerror}); choose another place"
+                ) from None
         elif not sheet(found, out, n=n, seed=seed, label=label):
             raise InputError(f"points of {found.dim} coordinates have no picture; pass --out points.npy")
         output().print(f"{n} samples: {out}", soft_wrap=True)

@@ -5,6 +5,7 @@ The options become a config (`asked.py`), the config a run (`wdist.gan.run`), wh
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ EXAMPLES = "\n\n".join(
         "[bold]Examples[/bold]",
         "  wdist gan train --data mnist --classes 7 --loss wgan-gp --steps 2000 --out runs/seven",
         "  wdist gan train --resume runs/seven",
+        "  wdist gan train --from runs/seven --lr 1e-4 --out runs/slower",
         "  torchrun --nproc-per-node=2 -m wdist gan train --data mnist --out runs/all",
         "  wdist gan train --data mnist --loss gan --stabiliser minibatch-discrimination --out runs/standard",
         "  wdist gan train --data photos/ --size 32 --generator dcgan --out runs/photos --dry-run",
@@ -39,6 +41,11 @@ CRITIC = (
 CARD = (
     "Read a critic fitted from scratch to those points by this card of `wdist calibrate`: a folder, a file, or the "
     "name of one that ships."
+)
+OUT = "runs/ and the name of the data; FOLDER-2 with --from"
+FROM = (
+    "Begin another run from the nets of this one at its newest checkpoint (or of the checkpoint that is named), with "
+    "its config but for what is given, as --lr after a NaN; optimisers and steps begin anew."
 )
 DATA, NETS, STEPS, JUDGE, FILES = "Data", "Nets", "Steps", "Evaluation", "Files"
 
@@ -60,12 +67,14 @@ def train(
     ] = None,
     size: Annotated[int | None, _option("Bring a folder's images to this side in pixels.", DATA)] = None,
     mode: Annotated[str | None, _option("Read them as RGB, L (grey) or RGBA.", DATA)] = None,
-    on_bad: Annotated[str, _option("What to do about damaged images: refuse, or skip.", DATA)] = "refuse",
+    on_bad: Annotated[
+        str | None, _option("What to do about damaged images: refuse, or skip.", DATA, show_default="refuse")
+    ] = None,
     on_disk: Annotated[
-        bool, _option("Leave a folder's images there and decode them at their turn.", DATA, flag="--on-disk")
-    ] = False,
+        bool | None, _option("Leave a folder's images there and decode them at their turn.", DATA, flag="--on-disk")
+    ] = None,
     workers: Annotated[int | None, _option("Processes that read data on disk ahead.", DATA)] = None,
-    held_out: Annotated[float, _option("Share that training never sees.", DATA)] = 0.2,
+    held_out: Annotated[float | None, _option("Share that training never sees.", DATA, show_default="0.2")] = None,
     loss: Annotated[
         str | None, _option("wgan, wgan-gp, wgan-lp, wgan-orthonormal, wgan-spectral, gan, gan-minimax.", STEPS)
     ] = None,
@@ -96,9 +105,10 @@ def train(
     ] = None,
     dtype: Annotated[str | None, _option("float32 or float64.", STEPS)] = None,
     device: Annotated[str | None, _option("cpu, cuda, ...", STEPS)] = None,
-    seed: Annotated[int, _option("The same seed gives the same run.", STEPS)] = 0,
-    out: Annotated[Path | None, _option("Folder of the run.", FILES)] = None,
+    seed: Annotated[int | None, _option("The same seed gives the same run.", STEPS, show_default="0")] = None,
+    out: Annotated[Path | None, _option("Folder of the run.", FILES, show_default=OUT)] = None,
     resume: Annotated[Path | None, _option("Go on with the run in this folder.", FILES, metavar="FOLDER")] = None,
+    start: Annotated[Path | None, _option(FROM, FILES, flag="--from", metavar="FOLDER")] = None,
     checkpoint_every: Annotated[int, _option("Steps from one checkpoint to the next.", FILES)] = 500,
     sample_every: Annotated[int, _option("Steps from one sheet of samples to the next.", FILES)] = 500,
     evaluate_every: Annotated[
@@ -116,11 +126,20 @@ def train(
 ) -> None:  # fmt: skip
     """Train a generator; its curve is in the data's units. Ctrl-C saves, and --resume goes on to the bit."""
     with guarded(), together("critic", device) as (ranks, device):
-        _check_folders(out, resume, data, loss)
+        _check_folders(out, resume, start, data, loss, published)
         with progress("importing"):
-            from wdist.cli.gan.asked import augmentations, begun_config, beside, changed, evaluation, numbers
+            from wdist.cli.gan.asked import (
+                augmentations,
+                begun_config,
+                beside,
+                changed,
+                evaluation,
+                kept,
+                numbers,
+            )
             from wdist.gan import run as runs
             from wdist.gan.folder import RunFolder
+            from wdist.gan.origin import located
             from wdist.gan.recipes import rebuilt
             from wdist.gan.sets import Data
             from wdist.gan.trainer import Trainer
@@ -134,29 +153,52 @@ def train(
             "accumulate": accumulate, "autocast": autocast, "workers": workers,
             "evaluate": evaluation(evaluate_every, stop, card), "augment": augmentations(augment),
         }  # fmt: skip
+        read = {
+            "classes": tuple(classes.split(",")) if classes else None, "labels": labels, "size": size, "on_bad": on_bad,
+            "held_out": held_out, "mode": mode, "on_disk": on_disk,
+        }  # fmt: skip
         pace = runs.Pace(log_every, sample_every, checkpoint_every)
         with progress("reading the data"):
             if resume is not None:
                 folder = RunFolder(resume)
-                config = changed(rebuilt(folder.read_config()["config"]), nets, changes, stabiliser or ())
-                run = runs.resume(folder, config, pace, ranks=ranks)
+                config = changed(
+                    rebuilt(folder.read_config()["config"]), nets, changes, stabiliser or (), read
+                )
+                run = runs.resume(folder, config, pace, ranks=ranks, seed=seed)
             else:
-                wanted = tuple(classes.split(",")) if classes else ()
-                source = Data(str(data), wanted, labels, size, on_bad, held_out, mode, on_disk)
-                config = begun_config(loss or "wgan-gp", source, published, nets, changes, stabiliser or ())
+                if start is not None:
+                    written = runs.run_of(start).read_config()
+                    seed = written["seed"] if seed is None else seed
+                    config = changed(rebuilt(written["config"]), nets, changes, stabiliser or (), read)
+                    config = dataclasses.replace(config, data=located(config.data, written))
+                else:
+                    source = Data(str(data), **kept(read))
+                    config = begun_config(
+                        loss or "wgan-gp", source, published, nets, changes, stabiliser or ()
+                    )
                 say(beside(config, nets) if ranks.first else "")
                 if dry_run:
-                    describe(Trainer(config, seed))
+                    describe(Trainer(config, seed or 0))
                     return
-                folder = RunFolder(out or Path("runs") / Path(str(data)).expanduser().resolve().stem)
-                run = runs.begin(folder, config, seed, pace, ranks=ranks)
+                name = Path("runs") / Path(str(data)).expanduser().resolve().stem
+                folder = RunFolder(out or (name if start is None else runs.free(runs.run_of(start).path)))
+                run = runs.begin(folder, config, seed or 0, pace, ranks=ranks, start=start)
         show(run, tensorboard and ranks.first)
 
 
-def _check_folders(out: Path | None, resume: Path | None, data: str | None, loss: str | None) -> None:
-    if resume is None and data is None:
+def _check_folders(
+    out: Path | None, resume: Path | None, start: Path | None, data: str | None, loss: str | None, published: bool
+) -> None:  # fmt: skip
+    if resume is None and start is None and data is None:
         raise InputError(
             "pass --data (mnist, ring, a folder, ...) to begin a run, or --resume FOLDER to go on with one"
         )
-    if resume is not None and (out is not None or data is not None or loss is not None):
-        raise InputError("--resume takes data, loss and folder from the run; drop --data, --loss and --out")
+    if resume is not None and start is not None:
+        raise InputError("--resume goes on with a run, --from begins another from its nets; drop one of them")
+    given: dict[str, Any] = {"--data": data, "--loss": loss, "--published": published or None}
+    takes = "--from takes data, loss and rules"
+    if resume is not None:
+        takes, given["--out"] = "--resume takes data, loss, rules and folder", out
+    drop = [name for name, value in given.items() if value is not None]
+    if drop and (resume is not None or start is not None):
+        raise InputError(f"{takes} from the run; drop {' and '.join(drop)}")
