@@ -552,6 +552,20 @@ class TestCommandLine:
         assert "ms a step" in result.stdout
         assert os.listdir() == []
 
+    def test_a_dry_run_of_a_run_that_goes_on_counts_what_is_left_and_trains_nothing(self):
+        result = cli(f"gan train --data ring --steps 6 {self.SMALL} --out r")
+        assert result.exit_code == 0, result.output
+        before = {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()}
+        said = cli("gan train --resume r --dry-run")
+        assert "0 of 6 left: 0 s in all; nothing was written" in said.stdout
+        assert {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()} == before
+
+    def test_a_rule_that_can_end_nothing_is_told(self):
+        line = f"gan train --data ring --steps 30 {self.SMALL} --stop --evaluate-every"
+        said = " ".join(cli(f"{line} 3 --out r").stderr.split())
+        assert "waits for 15 evaluations, and there are 10 in 30 steps; judge every 1 steps, or keep" in said
+        assert "waits for" not in cli(f"{line} 2 --out s").stderr
+
     def test_a_dry_run_shows_a_field_of_the_config_a_line(self):
         said = cli(f"gan train --data ring --steps 100 {self.SMALL} --dry-run").stdout.splitlines()
         fields = dict(text.strip().split(maxsplit=1) for text in said if text.startswith("  "))

@@ -28,7 +28,16 @@ from wdist.methods import Critic
 from wdist.options import check_whole
 from wdist.sources import Source
 
-__all__ = ["Evaluate", "Judge", "calibrated_by", "evaluator_of", "judge_after", "judge_of", "too_few"]
+__all__ = [
+    "Evaluate",
+    "Judge",
+    "calibrated_by",
+    "evaluator_of",
+    "judge_after",
+    "judge_of",
+    "never_stops",
+    "too_few",
+]
 
 FEWEST, FEWEST_BY_CRITIC = 8, 20
 """Held-out points that an `Evaluator` needs, and one that fits a critic to some and reads it on others."""
@@ -126,6 +135,17 @@ def too_few(parts: Parts, needed: int = FEWEST) -> str:
     return (
         f"{held.about}: {len(held)} points are held out, and judging a generator by them needs {needed}; hold out a "
         "larger share (held_out=0.5, --held-out 0.5) or give more data"
+    )
+
+
+def never_stops(recipe: Evaluate | None, steps: int) -> str:
+    """Say that a run is over before its rule may stop it, and how to mend it; "" if it is not."""
+    if recipe is None or recipe.stop is None or steps // recipe.every >= recipe.stop.fewest:
+        return ""
+    fewest = recipe.stop.fewest
+    return (
+        f"the stopping rule waits for {fewest} evaluations, and there are {steps // recipe.every} in {steps} steps; "
+        f"judge every {max(1, steps // (2 * fewest))} steps, or keep the best as it is kept without a rule"
     )
 
 

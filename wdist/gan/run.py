@@ -14,7 +14,7 @@ from wdist.errors import InputError
 from wdist.gan.config import TrainConfig
 from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
-from wdist.gan.judging import too_few
+from wdist.gan.judging import never_stops, too_few
 from wdist.gan.loop import Interrupted, Pace, Run, free
 from wdist.gan.origin import changes, located, origin
 from wdist.gan.recipes import completed, described, differing, rebuilt
@@ -78,7 +78,7 @@ def begin(
                 run.checkpoint()  # so that it can be resumed before the first step
 
     ranks.told(prepare)
-    if fault := too_few(trainer.parts):
+    if fault := too_few(trainer.parts) or never_stops(config.evaluate, config.steps):
         run.told.append(f"warning: {fault}")
     return run
 

@@ -112,8 +112,13 @@ def _summary(trainer: Trainer) -> str:
     )
 
 
-def describe(trainer: Trainer) -> None:
-    """What would be trained, a field of the config a line, and how long by a few steps and one evaluation."""
+def describe(trainer: Trainer, done: int = 0) -> None:
+    """What would be trained, a field of the config a line, and how long by a few steps and one evaluation.
+
+    Args:
+        trainer: As it would begin.
+        done: Steps that a run to be gone on with has behind it.
+    """
     config, console = trainer.config, output()
     taken = list(_timed(trainer, 12))[2:]
     each = sum(taken) / len(taken)
@@ -123,8 +128,11 @@ def describe(trainer: Trainer) -> None:
     wide = max(map(len, fields)) + 4
     for name in fields:
         line(console, f"{'  ' + name:<{wide}}{getattr(config, name)!r}", indent=wide)
-    said, whole = f"{1000 * each:.1f} ms a step", each * config.steps
-    if trainer.judge is not None and (looks := config.steps // trainer.judge.recipe.every):
+    left = max(0, config.steps - done)
+    said, whole = f"{1000 * each:.1f} ms a step", each * left
+    said += f", {left} of {config.steps} left" * bool(done)
+    every = trainer.judge.recipe.every if trainer.judge is not None else config.steps + 1
+    if trainer.judge is not None and (looks := config.steps // every - done // every):
         for _ in range(2):  # the first one also prepares the held-out points
             began = time.perf_counter()
             trainer.judge.evaluator(trainer.generator)

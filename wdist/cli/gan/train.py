@@ -164,6 +164,10 @@ def train(
                 config = changed(
                     rebuilt(folder.read_config()["config"]), nets, changes, stabiliser or (), read
                 )
+                if dry_run:
+                    state, _ = folder.checkpoints().latest()
+                    describe(Trainer(config), 0 if state is None else state["step"])
+                    return
                 run = runs.resume(folder, config, pace, ranks=ranks, seed=seed)
             else:
                 if start is not None:
