@@ -214,6 +214,39 @@ def test_what_the_logged_numbers_are_worth_is_as_measured():
     assert f"`debiased` has {', '.join(others[:3])} and {others[3]}." in text
 
 
+def test_generators_in_the_plane_are_as_measured():
+    """What docs/gan.md says of laws in pieces against benchmarks/results/toys.json."""
+    rows = json.loads((ROOT / "benchmarks/results/toys.json").read_text())["rows"]
+    page = (ROOT / "docs/gan.md").read_text()
+    section = " ".join(page[page.index("## Laws in pieces") : page.index("## By class")].split())
+
+    def between(law, recipe, form, number):
+        found = [number(row) for row in rows if (row["law"], row["recipe"]) == (law, recipe)]
+        return f"{min(found):{form}} to {max(found):{form}}"
+
+    def good(row):
+        return 100 * row["good"]
+
+    def floors(row):
+        return row["w1"] / row["floor"]
+
+    assert all(
+        row["covered"] == row["modes"] for row in rows if row["recipe"] in ("preset", "half the steps")
+    )
+    for law, recipe, form, number in [
+        ("ring", "preset", ".0f", good),
+        ("grid", "preset", ".0f", good),
+        ("grid", "preset", ".2f", lambda row: row["imbalance"]),
+        *((law, "preset", ".1f", floors) for law in ("ring", "grid", "swiss-roll")),
+        ("grid", "continuous latent", ".0f", lambda row: row["covered"]),
+        ("grid", "continuous latent", ".0f", good),
+        ("grid", "continuous latent", ".1f", floors),
+        ("grid", "generator as fast as the critic", ".2f", lambda row: row["imbalance"]),
+        ("grid", "half the steps", ".0f", good),
+    ]:
+        assert between(law, recipe, form, number) in section
+
+
 def test_the_stopping_rule_is_as_measured():
     """The counts of docs/gan-evaluation.md against what the rule, replayed, makes of the runs."""
     rows = json.loads((ROOT / "benchmarks/results/stops.json").read_text())["rows"]
