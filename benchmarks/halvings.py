@@ -1,6 +1,6 @@
 """The debiased distance of one run by two disjoint sets of real points, halved once and as often as few points need.
 
-Sevens, of which few are held out: what differs between the two sets is the judge's error. And generators of all ten
+Sevens, of which few are held out: what differs between the two sets, each with latents of its own, is the judge's error. And generators of all ten
 digits by several numbers of points a half, which move the distance itself.
 """
 
@@ -26,7 +26,7 @@ CASES: dict[str, dict[str, int]] = {
     "sevens": {},
     **{f"all ten, {n} a half": {"most": n} for n in SIZES},
 }
-"""How both sets judge."""
+"""How both sets judge, each with latents of its own."""
 
 
 def measure(into: Table, steps: int | None, tell: Callable[[str], None]) -> None:
@@ -45,7 +45,9 @@ def _judged(data: str, cases: list[str], steps: int) -> list[Record]:
     every = max(1, steps // LOOKS)
     config = replace(gan.preset("wgan-gp", real, held_every=0), ema=stops.EMA, steps=steps)
     sides = stops.held_apart(config)
-    judges = {case: [gan.Evaluator(side, **CASES[case]) for side in sides] for case in cases}
+    judges = {
+        case: [gan.Evaluator(side, seed=k, **CASES[case]) for k, side in enumerate(sides)] for case in cases
+    }
     rows = {case: {"key": case, "steps": steps, "looks": [], "cpu": 0.0} for case in cases}
     trainer = gan.Trainer(config, seed=SEED)
     for report in trainer.steps(steps):
