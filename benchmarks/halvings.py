@@ -1,7 +1,7 @@
 """The debiased distance of one run by two disjoint sets of real points, halved once and as often as few points need.
 
-Sevens, of which few are held out: what differs between the two sets, each with latents of its own, is the judge's error. And generators of all ten
-digits by several numbers of points a half, which move the distance itself.
+Sevens, of which few are held out: what differs between the two sets, each with latents of its own, is the judge's
+error. And generators of all ten digits by several numbers of points a half, which move the distance itself.
 """
 
 from __future__ import annotations
