@@ -2,7 +2,8 @@
 
 `usual` is the loop of the most-used public collection of GANs, in our words: a DataLoader with items normalised one
 by one, the penalty by a second differentiation, fakes that are not detached in the critic's step, torch's own Adam.
-Both sides take turns in one process; the median of their turns is compared.
+Both sides take turns in one process; the median of their turns is compared. On a graphics card the usual loop moves
+each batch there, and a turn ends when the card is done.
 """
 
 from __future__ import annotations
@@ -91,9 +92,9 @@ PAIRS = {
 }  # fmt: skip
 
 
-def usual(pair: Pair) -> Iterator[None]:
+def usual(pair: Pair, device: str) -> Iterator[None]:
     """The usual loop; yields after each step of the generator."""
-    generator, critic = pair.plain()
+    generator, critic = (net.to(device) for net in pair.plain())
     fall, climb = (torch.optim.Adam(net.parameters(), **RATES) for net in (generator, critic))  # type: ignore[arg-type]
     stored = wdist.datasets.mnist() if pair.data == "mnist" else wdist.datasets.flags()
     loader = DataLoader(Pictures(stored), batch_size=BATCH, shuffle=True, drop_last=True)
@@ -101,8 +102,8 @@ def usual(pair: Pair) -> Iterator[None]:
     while True:
         for images, _ in loader:
             climb.zero_grad()
-            z = torch.from_numpy(rng.normal(size=(len(images), LATENT)).astype(np.float32))
-            real, fake = images.permute(0, 2, 3, 1).flatten(1), generator(z)
+            z = torch.from_numpy(rng.normal(size=(len(images), LATENT)).astype(np.float32)).to(device)
+            real, fake = images.to(device).permute(0, 2, 3, 1).flatten(1), generator(z)
             loss = critic(fake).mean() - critic(real).mean() + LAM * usual_penalty(critic, real, fake, rng)
             loss.backward()
             climb.step()
@@ -116,7 +117,7 @@ def usual(pair: Pair) -> Iterator[None]:
 
 def usual_penalty(critic: nn.Module, real: Tensor, fake: Tensor, rng: np.random.Generator) -> Tensor:
     """E(|∇f| − 1)², differentiated twice."""
-    t = torch.from_numpy(rng.random((len(real), 1)).astype(np.float32))
+    t = torch.from_numpy(rng.random((len(real), 1)).astype(np.float32)).to(real.device)
     between = (t * real + (1 - t) * fake).detach().requires_grad_(True)
     value = critic(between)
     (slope,) = torch.autograd.grad(
@@ -126,12 +127,12 @@ def usual_penalty(critic: nn.Module, real: Tensor, fake: Tensor, rng: np.random.
     return penalty
 
 
-def ours(pair: Pair) -> Iterator[Any]:
+def ours(pair: Pair, device: str) -> Iterator[Any]:
     """Our trainer, on the same nets, batches and rates."""
     rule = gan.Adam(RATES["lr"], RATES["betas"])  # type: ignore[arg-type]
     config = gan.preset(
         "wgan-gp", pair.data, **pair.recipes, batch=BATCH, n_critic=N_CRITIC, generator_optimizer=rule,
-        critic_optimizer=rule, held_every=0, penalty_warmup=0, centred=False,
+        critic_optimizer=rule, held_every=0, penalty_warmup=0, centred=False, device=device,
     )  # fmt: skip
     return gan.Trainer(config, seed=0).steps(10**9)
 
@@ -141,19 +142,21 @@ ABOUT = {
     "mlp": "MLP 784-512-256-1 against 100-128-256-512-1024-784, MNIST",
     "dcgan": "DCGAN of width 32, batch normalisation in the generator, 32 × 32 × 3, flags",
 }
-SIDES: dict[str, Callable[[Pair], Iterator[Any]]] = {"wdist": ours, "usual loop": usual}
+SIDES: dict[str, Callable[[Pair, str], Iterator[Any]]] = {"wdist": ours, "usual loop": usual}
 
 
 def measure(
-    into: Table, pairs: list[str], threads: list[int], steps: int, turns: int, tell: Callable[[str], None]
-) -> None:
+    into: Table, pairs: list[str], threads: list[int], device: str, steps: int, turns: int,
+    tell: Callable[[str], None],
+) -> None:  # fmt: skip
     """Fill a table, a record a pair and number of threads; those that are there stay."""
     before = torch.get_num_threads()
     try:
         for pair, count in itertools.product(pairs, threads):
             if (key := f"{pair} | {count}") not in into:
                 torch.set_num_threads(count)
-                into.add({"key": key, "pair": pair, "threads": count, **_compare(PAIRS[pair], steps, turns)})
+                row = {"key": key, "pair": pair, "threads": count, "device": device}
+                into.add({**row, **_compare(PAIRS[pair], device, steps, turns)})
                 found = into.rows[-1]["times as fast"]
                 tell(
                     f"{key}: {found['cpu']:.2f} times the steps a second of CPU, {found['wall']:.2f} of wall time"
@@ -162,19 +165,22 @@ def measure(
         torch.set_num_threads(before)
 
 
-def _compare(pair: Pair, steps: int, turns: int) -> Record:
+def _compare(pair: Pair, device: str, steps: int, turns: int) -> Record:
     """Take turns of `steps` generator steps; seconds a step of each side by CPU and wall time, and their ratio."""
     load = os.getloadavg()[0]
     torch.manual_seed(0)
-    running = {name: side(pair) for name, side in SIDES.items()}
+    running = {name: side(pair, device) for name, side in SIDES.items()}
     for side in running.values():
         next(side)
+    done = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    done()
     spent: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in SIDES} for kind in CLOCKS}
     for _ in range(turns):
         for name, side in running.items():
             began = {kind: clock() for kind, clock in CLOCKS.items()}
             for _ in range(steps):
                 next(side)
+            done()
             for kind, clock in CLOCKS.items():
                 spent[kind][name].append((clock() - began[kind]) / steps)
     middle = {kind: {name: median(t) for name, t in times.items()} for kind, times in spent.items()}

@@ -224,14 +224,17 @@ def gan(
     threads: Annotated[
         list[int] | None, typer.Option(help="Of torch; repeatable; 1 and 2 by default.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu, or cuda on a machine that has it.")] = "cpu",
     turns: Annotated[int, typer.Option(help="Of each side.", min=1)] = 7,
     quick: Quick = False,
     resume: Resume = False,
 ) -> None:
     """Measure the GAN trainer against the usual loop on the same mathematics."""
-    table = begun(folder(quick) / "gan.json", resume=resume)
+    name = "gan.json" if device == "cpu" else f"gan_{device}.json"
+    table = begun(folder(quick) / name, resume=resume)
     steps = 4 if quick else 20
-    gan_.measure(table, pair or list(gan_.PAIRS), threads or [1, 2], steps, 3 if quick else turns, typer.echo)
+    many = pair or list(gan_.PAIRS), threads or [1, 2]
+    gan_.measure(table, *many, device, steps, 3 if quick else turns, typer.echo)
 
 
 @app.command()
