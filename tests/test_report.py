@@ -419,8 +419,8 @@ class TestFiles:
         page = report.of_run(run_folder, JUDGED, checkpoint=4)
         root = html_page.read(page.html)
         html_page.check_numbers(root)
-        assert "The run is not finished: what was judged is its checkpoint of step 4." in root.text
-        assert page.data["verdict"].endswith("; by its checkpoint of step 4, as the run is not finished")
+        assert "What was judged is the checkpoint of step 4: the run is not finished, or" in root.text
+        assert page.data["verdict"].endswith("; by its checkpoint of step 4")
         assert "checkpoint of step" not in html_page.read(pages["run"].html).text
 
     def test_sheets_are_shown_in_order(self, pages):

@@ -48,7 +48,8 @@ def of_run(
     Args:
         path: Its folder, as `wdist gan train` leaves it; the run need not have ended.
         evaluation: What an `Evaluator` says of its generator; None for a page without coverage.
-        checkpoint: Step of the checkpoint that was judged, of a run that is not finished; None for its end.
+        checkpoint: Step of the checkpoint that was judged, of a run that is not finished or has no sound generator; None
+            for its end.
         origin: Where it all comes from; None for what this process knows.
 
     Raises:
@@ -100,7 +101,7 @@ def _verdict(
 ) -> str:
     doubt = f"; at the end of the log {rows[-1]['doubt']}" if "doubt" in rows[-1] else ""
     if evaluation is not None:
-        by = f"; by its checkpoint of step {checkpoint}, as the run is not finished"
+        by = f"; by its checkpoint of step {checkpoint}"
         return f"{evaluation}{'' if checkpoint is None else by}{doubt}"
     read = _last(rows, "critic")
     by = "on training points; not judged by points that training never saw"
