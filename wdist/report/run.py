@@ -48,7 +48,7 @@ def of_run(
     Args:
         path: Its folder, as `wdist gan train` leaves it; the run need not have ended.
         evaluation: What an `Evaluator` says of its generator; None for a page without coverage.
-        checkpoint: Step of the checkpoint that was judged, of a run that is not finished or has no sound generator; None
+        checkpoint: Step of the checkpoint that was judged, of a run not finished or without a sound generator; None
             for its end.
         origin: Where it all comes from; None for what this process knows.
 
