@@ -247,6 +247,27 @@ def test_generators_in_the_plane_are_as_measured():
         assert between(law, recipe, form, number) in section
 
 
+def test_halvings_are_as_measured():
+    """The table of docs/gan-evaluation.md against benchmarks/results/halvings.json."""
+    rows = json.loads((ROOT / "benchmarks/results/halvings.json").read_text())["rows"]
+    page = (ROOT / "docs/gan-evaluation.md").read_text()
+    section = page[page.index("## Few points") : page.index("## By a kappa card")]
+    said = re.findall(r"^\| (one|sixteen)[^|]*\| (.*) \|$", section, re.MULTILINE)
+    runs = {row["key"]: row["looks"][1::2] for row in rows}
+    for (often, values), side in zip(said, (0, 1, 0, 1), strict=True):
+        looks = runs["sevens, halved once" if often == "one" else "sevens"]
+        assert values == " | ".join(f"{look['debiased'][side]:.3f}" for look in looks)
+    last = {row["n"]: row["looks"][-1]["debiased"] for row in rows if row["key"].startswith("all ten")}
+    text = " ".join(section.split())
+    assert (
+        "reads {:.2f} by 1000 a half, {:.2f} by 500, {:.2f} by 250".format(
+            *(last[n][0] for n in (1000, 500, 250))
+        )
+        in text
+    )
+    assert f"2000 of which read {last[1000][1]:.2f}" in text
+
+
 def test_the_stopping_rule_is_as_measured():
     """The counts of docs/gan-evaluation.md against what the rule, replayed, makes of the runs."""
     rows = json.loads((ROOT / "benchmarks/results/stops.json").read_text())["rows"]
