@@ -6,6 +6,7 @@ error. And generators of all ten digits by several numbers of points a half, whi
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +49,8 @@ def _judged(data: str, cases: list[str], steps: int) -> list[Record]:
     judges = {
         case: [gan.Evaluator(side, seed=k, **CASES[case]) for k, side in enumerate(sides)] for case in cases
     }
-    rows = {case: {"key": case, "steps": steps, "looks": [], "cpu": 0.0} for case in cases}
+    load = os.getloadavg()[0]
+    rows = {case: {"key": case, "steps": steps, "looks": [], "cpu": 0.0, "load": load} for case in cases}
     trainer = gan.Trainer(config, seed=SEED)
     for report in trainer.steps(steps):
         for case, row in rows.items() if report.step % every == 0 else ():
