@@ -160,8 +160,9 @@ class TestData:
             judged = cli(line)
             assert judged.exit_code == 0, judged.output
             assert judged.stderr.count("held out here may have been trained on") == 1
-        assert cli("gan train --from run --steps 1 --out other").exit_code == 0
-        assert cli("gan train --resume other").exit_code == 0
+        refused = cli("gan train --from run --steps 1 --out other")
+        assert refused.exit_code == 2
+        assert "the data are not those that run was trained on (points was 60 and is 59" in refused.stderr
 
     def test_they_are_found_from_another_folder(self, run, monkeypatch):
         Path("else/where").mkdir(parents=True)

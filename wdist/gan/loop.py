@@ -70,8 +70,8 @@ class Run:
         pace: How often files are written.
         told: What a person should know: checkpoints passed over, a disk that is full, why the run was stopped.
         reading: The critic's reading, smoothed over some twenty steps; None before the first.
-        doubt: Why the reading that was logged last is no W1; "" if it may be one.
-        warned: Whether a doubt was told, which is done once.
+        logged: Steps that were logged since it began or went on.
+        doubted: Those of them at which the critic read more than W1 can be; the first is told at once.
     """
 
     folder: RunFolder
@@ -80,8 +80,8 @@ class Run:
     told: list[str] = field(default_factory=list)
     tell: Callable[[str], None] | None = None
     reading: float | None = None
-    doubt: str = ""
-    warned: bool = field(default=False, repr=False)
+    logged: int = 0
+    doubted: int = 0
     _undrawn: set[str] = field(default_factory=set)
 
     @property
@@ -148,7 +148,7 @@ class Run:
             quantity = self.trainer.config.quantity
             axis = quantity if quantity.endswith("(nats)") else f"{quantity}, in the data's unit"
             reached = f"{seen[-1]:.4g}" if self.reading is None else f"{self.reading:.4g} (smoothed)"
-            called = f"no {quantity}" if self.doubt else quantity
+            called = f"no {quantity}" if self.doubted else quantity
             title = f"{called} by the critic: {reached} after {self.trainer.step} steps"
             self._drawn("curve", lambda: pictures.curve(rows, self.folder.curve, title, axis))
         if not self.folder.generator.exists() and self.folder.checkpoints().latest()[0] is None:
@@ -164,10 +164,10 @@ class Run:
         if told or _due(step, pace.log) or step == self.steps:
             words = report.words
             self.log({**report.numbers, **words})
-            self.doubt = words.get("doubt", "")
-            if self.doubt and not self.warned:
-                self.warned = True
-                self._say(f"warning: at step {step} {self.doubt}")
+            self.logged += 1
+            self.doubted += "doubt" in words
+            if "doubt" in words and self.doubted == 1:
+                self._say(f"warning: at step {step} {words['doubt']}")
             for writer in writers:
                 writer(report)
         if report.best:
@@ -225,7 +225,7 @@ class Run:
         state, _ = self.folder.checkpoints().latest()
         path = self.folder.path
         if state is None:
-            return "There is no checkpoint yet; begin another run"
+            return "There is no checkpoint to begin from; begin anew, with such changes, in another folder (--out)"
         return (
             f"The last good state is that of step {state['step']}, in {path / 'checkpoints'}. --resume would come to "
             f"the same end; to begin another run from its nets: wdist gan train --from {shlex.quote(str(path))} "

@@ -19,12 +19,13 @@ from torch import Tensor
 from wdist.errors import InputError, WdistWarning
 from wdist.folders import FolderImages
 from wdist.gan.data import Rows
+from wdist.gan.folder import RunFolder
 from wdist.gan.indexed import DatasetRows
 from wdist.gan.recipes import differing, rebuilt
 from wdist.gan.sets import BUNDLED, Data, opened
 from wdist.gan.splitting import Parts
 
-__all__ = ["changes", "data_of", "located", "origin", "told_changes"]
+__all__ = ["changes", "check_start", "data_of", "located", "origin", "told_changes"]
 
 
 def origin(data: Any, parts: Parts) -> dict[str, Any]:
@@ -53,6 +54,24 @@ def located(data: Any, written: dict[str, Any]) -> Any:
 def changes(written: dict[str, Any], parts: Parts) -> list[str]:
     """In what the data differ from those that a run was begun on; [] too where it does not say."""
     return differing(written["data"], _seen(parts)) if written.get("data") else []
+
+
+def check_start(before: RunFolder, data: Any, parts: Parts) -> None:
+    """Refuse to begin from nets that have seen points which this run would hold out.
+
+    Raises:
+        InputError: if both runs' data go by one name, and other classes, shares or points are held out of them.
+    """
+    written = before.read_config()
+    was, now = (item if isinstance(item, Data) else Data(item) if isinstance(item, str) else None
+                for item in (_by_name(written["config"]["data"]), data))  # fmt: skip
+    if was is None or now is None or Path(was.name).name != Path(now.name).name:
+        return
+    if found := changes(written, parts):
+        raise InputError(
+            f"the data are not those that {before.path} was trained on ({', '.join(found)}): its nets have seen points "
+            "that would be held out here; leave the data and their options as they were, or begin without --from"
+        )
 
 
 def data_of(written: Sequence[dict[str, Any]], runs: Sequence[Path]) -> tuple[Any, Parts]:
@@ -108,6 +127,11 @@ def _content(part: Rows) -> Any:
 
 def _bytes(x: Tensor) -> Any:
     return x.contiguous().numpy().data
+
+
+def _by_name(about: Any) -> Any:
+    """Data by name or path from their JSON; None of what a program held."""
+    return None if isinstance(about, dict) and about["kind"] == "object" else rebuilt(about)
 
 
 def _found(name: str, folder: str) -> str:

@@ -19,8 +19,10 @@ FIGURES = (
     *("step", "critic", "held", "gap", "generator_loss", "generator_gradient", "critic_gradient", "seconds"),
 )
 
-SLACK = 1.25
-"""How far above what is possible a reading has to be to be doubted; those of the presets went 3 % above."""
+SLACK, ERRORS = 1.25, 3
+"""A reading is doubted above so many times the ceiling and its standard errors; presets' readings went 3 % above it."""
+PAIRED = 512
+"""Points of a batch whose pairs are looked at, at the most."""
 
 
 @dataclass(frozen=True)
@@ -73,23 +75,32 @@ class StepReport:
     def ceiling(self) -> float | None:
         """What W1 is at most, by the critic's last batches: the mean distance of independent pairs, in its unit.
 
-        The product of the two laws is a plan, so it is an upper bound. To be read before the next step, since it is
-        computed when it is asked for; None where `critic` claims no W1.
+        The product of the two laws is a plan, so its cost is an upper bound; that of a batch has the batch's noise. To
+        be read before the next step, since it is computed when it is asked for; None where `critic` claims no W1.
         """
+        found = self._ceiling
+        return None if found is None else found[0]
+
+    @property
+    def _ceiling(self) -> tuple[float, float] | None:
+        """The mean over all pairs of the batches, and its standard error."""
         if self.quantity != "W1" or self.trainer.pair is None:
             return None
-        x, y = self.trainer.pair
-        return self.trainer.scale.scale * float(torch.linalg.vector_norm(x - y, dim=1).mean())
+        x, y = (side[:PAIRED].double() for side in self.trainer.pair)
+        away = self.trainer.scale.scale * torch.cdist(x, y)  # (n, m)
+        spread = sum(away.mean(dim=k).var(correction=0) / (away.shape[1 - k]) for k in (0, 1))
+        return float(away.mean()), float(torch.as_tensor(spread).sqrt())
 
     @property
     def doubt(self) -> str:
         """Why `critic` is no W1, where it is far above what W1 can be; else "". As `ceiling`, before the next step."""
-        ceiling = self.ceiling
-        if ceiling is None or self.critic <= SLACK * ceiling:
+        found = self._ceiling
+        if found is None or self.critic <= SLACK * (found[0] + ERRORS * found[1]):
             return ""
         return (
-            f"the critic reads {self.critic:.4g}, and W1 is at most {ceiling:.4g} (the mean distance of a real point "
-            "from a generated one): its slope is not held, so this is no W1; take lower rates (--lr) or a larger λ"
+            f"the critic reads {self.critic:.4g}, and W1 is at most about {found[0]:.4g} (the mean distance of a real "
+            "point from a generated one): its slope is not held, so this is no W1; take lower rates (--lr) or a "
+            "larger λ"
         )
 
     @property

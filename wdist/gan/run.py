@@ -16,7 +16,7 @@ from wdist.gan.evaluation import Evaluation
 from wdist.gan.folder import RunFolder, environment
 from wdist.gan.judging import never_stops, too_few
 from wdist.gan.loop import Interrupted, Pace, Run, free
-from wdist.gan.origin import changes, located, origin
+from wdist.gan.origin import changes, check_start, located, origin
 from wdist.gan.recipes import completed, described, differing, rebuilt
 from wdist.gan.report import Hook
 from wdist.gan.sets import Data
@@ -60,6 +60,7 @@ def begin(
         state, faults = run_of(start).checkpoints().latest() if start.is_dir() else (read_tree(start), [])
         if state is None or "critic" not in state:
             raise InputError(f"{start} has no sound checkpoint to begin from{_listed(faults)}")
+        check_start(run_of(start), config.data, trainer.parts)
         trainer.start(state)
         written["from"] = {"run": str(run_of(start).path.resolve()), "step": state["step"]}
         run.told += [f"passed over: {fault}" for fault in faults]
@@ -110,9 +111,14 @@ def resume(
     differences = differing(was, described(config))
     differences += [] if seed is None else differing(written["seed"], seed, "seed")
     if differences:
+        other = (
+            f"another from its nets with such options: wdist gan train --from {shlex.quote(str(path.path))}"
+        )
+        if any(text.startswith("data") for text in differences):  # those nets saw what would be held out
+            other = "one anew in another folder"
         raise InputError(
             f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
-            f"another from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
+            f"{other}"
         )
     state, faults = path.checkpoints().latest()
     if state is None and "from" in written:
@@ -125,7 +131,7 @@ def resume(
     if changed := changes(written, trainer.parts):
         raise InputError(
             f"the data of {path.path} have changed since it was begun: {'; '.join(changed)}; bring them back, or begin "
-            f"another run from its nets: wdist gan train --from {shlex.quote(str(path.path))}"
+            "a run anew in another folder"
         )
     if state is not None:
         trainer.restore(state)

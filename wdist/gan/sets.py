@@ -64,6 +64,13 @@ class Data:
     on_disk: bool = False
 
     def __post_init__(self) -> None:
+        named: Any = self.name
+        if not isinstance(named, (str, Path)):
+            raise InputError(
+                f"gan.Data takes a name or a path, and a {type(named).__name__} came; pass what a program holds as it "
+                "is: data=dataset in place of data=gan.Data(dataset)"
+            )
+        object.__setattr__(self, "name", str(named))
         given: Any = self.classes
         if not isinstance(given, (tuple, list)):
             raise InputError(f"classes is {given!r}; pass a tuple of labels, such as (3, 7)")

@@ -208,9 +208,12 @@ class Trainer:
         for name, net in nets.items():
             try:
                 net.load_state_dict(state[name])
-            except RuntimeError as error:
-                why = f"{name}: {' '.join(str(error).split())}"
-                raise InputError(f"that run's nets do not fit ({why}); keep nets and constraint") from None
+            except RuntimeError:
+                sizes = [sum(x.numel() for x in each.values()) for each in (state[name], net.state_dict())]
+                raise InputError(
+                    f"that run's nets do not fit: its {name} net has {sizes[0]} weights and this one's {sizes[1]}; "
+                    "keep nets and constraint (no --generator, --critic, --units, --channels, --latent)"
+                ) from None
 
     @property
     def _optimizers(self) -> tuple[Optimizer, Optimizer]:

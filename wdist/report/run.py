@@ -99,7 +99,8 @@ def of_run(
 def _verdict(
     rows: list[dict[str, Any]], quantity: str, evaluation: Evaluation | None, checkpoint: int | None
 ) -> str:
-    doubt = f"; at the end of the log {rows[-1]['doubt']}" if "doubt" in rows[-1] else ""
+    often = sum("doubt" in row for row in rows)
+    doubt = f"; at {often} of {len(rows)} logged steps the critic read more than W1 can be" if often else ""
     if evaluation is not None:
         by = f"; by its checkpoint of step {checkpoint}"
         return f"{evaluation}{'' if checkpoint is None else by}{doubt}"

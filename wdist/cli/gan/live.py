@@ -88,7 +88,8 @@ def show(run: Run, tensorboard: bool) -> None:
         line(console, f"wdist: nothing was left to do: all {run.trainer.step} steps are done")
     else:
         said = f"{name} by the critic {run.reading:.4g} (smoothed) after {last.step} steps"
-        line(output(), f"{said}: {run.doubt}" if run.doubt else said)
+        often = f"; at {run.doubted} of {run.logged} logged steps it read more than W1 can be: its slope is not held"
+        line(output(), said + often * bool(run.doubted))
     output().print(f"generator: {run.folder.generator}\ncurve: {run.folder.curve}", soft_wrap=True)
     if run.folder.best.exists():
         output().print(f"at its best evaluation: {run.folder.best}", soft_wrap=True)
