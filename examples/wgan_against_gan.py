@@ -1,8 +1,8 @@
 """WGAN against the standard GAN on digits.
 
 Nets of 2 × 100 units, 3600 updates of both together, one seed. By its best setting of two rates (and one or five critic
-steps) the WGAN with a penalty ends 0.46, 0.59 and 1.17 from unseen images of one, two and ten digits, the clipped one
-1.34, 1.72 and 2.12, the GAN of −log D 1.89, 2.76 and 3.20, minimax 2.51, 2.55 and 3.64. So the WGANs win at every
+steps) the WGAN with a penalty ends 0.42, 0.64 and 1.19 from unseen images of one, two and ten digits, the clipped one
+1.34, 1.69 and 2.12, the GAN of −log D 1.92, 2.72 and 3.16, minimax 2.48, 2.64 and 3.69. So the WGANs win at every
 count, and need no search: at their worst they are 2.5 to 3.5 away, the GANs up to 10. But the standard GAN is no
 failure: at 1e-3 with one critic step minimax learns too; with five it learns nothing.
 """
