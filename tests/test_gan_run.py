@@ -558,6 +558,10 @@ class TestCommandLine:
         before = {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()}
         said = cli("gan train --resume r --dry-run")
         assert "0 of 6 left: 0 s in all; nothing was written" in said.stdout
+        for option, text in (("--batch 7", "batch was 8 and is 7"), ("--seed 5", "seed was 0 and is 5")):
+            refused = cli(f"gan train --resume r --dry-run {option}")
+            assert refused.exit_code == 2
+            assert text in refused.stderr
         assert {path: path.read_bytes() for path in Path("r").rglob("*") if path.is_file()} == before
 
     def test_a_rule_that_can_end_nothing_is_told(self):

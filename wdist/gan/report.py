@@ -20,7 +20,7 @@ FIGURES = (
 )
 
 SLACK, ERRORS = 1.25, 3
-"""A reading is doubted above so many times the ceiling and its standard errors; presets' readings went 3 % above it."""
+"""A reading is doubted above so many times the ceiling with so many of its standard errors."""
 PAIRED = 512
 """Points of a batch whose pairs are looked at, at the most."""
 

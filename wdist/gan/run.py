@@ -25,7 +25,7 @@ from wdist.gan.trainer import Trainer
 from wdist.ranks import ALONE, Ranks
 from wdist.sources import Source
 
-__all__ = ["Interrupted", "Pace", "Run", "begin", "free", "resume", "run_of"]
+__all__ = ["Interrupted", "Pace", "Run", "begin", "free", "resumable", "resume", "run_of"]
 
 
 def run_of(path: Path) -> RunFolder:
@@ -84,6 +84,42 @@ def begin(
     return run
 
 
+def resumable(
+    path: RunFolder, config: TrainConfig | None = None, hooks: Sequence[Hook] = (), ranks: Ranks = ALONE,
+    evaluator: Callable[[Source], Evaluation] | None = None, seed: int | None = None,
+) -> Trainer:  # fmt: skip
+    """Give a run's trainer as it began, if its config, seed and data are those of then; nothing is written.
+
+    Raises:
+        InputError: as `resume`, whose arguments it takes.
+    """
+    written = path.read_config()
+    config = rebuilt(written["config"]) if config is None else config
+    was = completed(written["config"]) | {"workers": config.workers}
+    if isinstance(was["data"], str) and isinstance(config.data, Data):
+        was["data"] = described(Data(was["data"]))
+    differences = differing(was, described(config))
+    differences += [] if seed is None else differing(written["seed"], seed, "seed")
+    if differences:
+        other = (
+            f"another from its nets with such options: wdist gan train --from {shlex.quote(str(path.path))}"
+        )
+        if any(text.startswith("data") for text in differences):  # those nets saw what would be held out
+            other = "one anew in another folder"
+        raise InputError(
+            f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
+            f"{other}"
+        )
+    config = dataclasses.replace(config, data=located(config.data, written))
+    trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
+    if changed := changes(written, trainer.parts):
+        raise InputError(
+            f"the data of {path.path} have changed since it was begun: {'; '.join(changed)}; bring them back, or begin "
+            "a run anew in another folder"
+        )
+    return trainer
+
+
 def resume(
     path: RunFolder, config: TrainConfig | None = None, pace: Pace | None = None, hooks: Sequence[Hook] = (),
     ranks: Ranks = ALONE, evaluator: Callable[[Source], Evaluation] | None = None, seed: int | None = None,
@@ -103,35 +139,12 @@ def resume(
         InputError: if there is no run, or it is one of another config, or its data by name or path have changed; the
             text says what differs.
     """
-    written = path.read_config()
-    config = rebuilt(written["config"]) if config is None else config
-    was = completed(written["config"]) | {"workers": config.workers}
-    if isinstance(was["data"], str) and isinstance(config.data, Data):
-        was["data"] = described(Data(was["data"]))
-    differences = differing(was, described(config))
-    differences += [] if seed is None else differing(written["seed"], seed, "seed")
-    if differences:
-        other = (
-            f"another from its nets with such options: wdist gan train --from {shlex.quote(str(path.path))}"
-        )
-        if any(text.startswith("data") for text in differences):  # those nets saw what would be held out
-            other = "one anew in another folder"
-        raise InputError(
-            f"{path.path} is a run of another config: {'; '.join(differences)}; resume it as it was begun, or begin "
-            f"{other}"
-        )
+    trainer, written = resumable(path, config, hooks, ranks, evaluator, seed), path.read_config()
     state, faults = path.checkpoints().latest()
     if state is None and "from" in written:
         raise InputError(
             f"{path.path} has no sound checkpoint{_listed(faults)}, and was begun from the nets of "
             f"{written['from']['run']}; begin it anew: wdist gan train --from {written['from']['run']}"
-        )
-    config = dataclasses.replace(config, data=located(config.data, written))
-    trainer = Trainer(config, written["seed"], hooks, ranks, evaluator)
-    if changed := changes(written, trainer.parts):
-        raise InputError(
-            f"the data of {path.path} have changed since it was begun: {'; '.join(changed)}; bring them back, or begin "
-            "a run anew in another folder"
         )
     if state is not None:
         trainer.restore(state)

@@ -166,11 +166,8 @@ def _check_data(runs: list[Path], data: list[Any]) -> None:
         groups.setdefault(repr(recipe), []).append(run)
     if len(groups) == 1:
         return
-    said = dict(zip(map(repr, recipes), map(repr, recipes), strict=True))
-    if all(isinstance(recipe, Data) for recipe in recipes):
-        names = [field.name for field in fields(Data) if len({getattr(r, field.name) for r in recipes}) > 1]
-        for recipe in recipes:
-            said[repr(recipe)] = ", ".join(f"{name}={getattr(recipe, name)!r}" for name in names)
+    names = [field.name for field in fields(Data) if len({getattr(r, field.name) for r in recipes}) > 1]
+    said = {repr(r): ", ".join(f"{name}={getattr(r, name)!r}" for name in names) for r in recipes}
     told = "; ".join(f"{', '.join(map(str, group))}: {said[key]}" for key, group in groups.items())
     raise InputError(f"these runs were trained on different data ({told}); compare runs on the same")
 

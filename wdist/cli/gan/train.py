@@ -166,7 +166,7 @@ def train(
                 )
                 if dry_run:
                     state, _ = folder.checkpoints().latest()
-                    describe(Trainer(config), 0 if state is None else state["step"])
+                    describe(runs.resumable(folder, config, seed=seed), 0 if state is None else state["step"])
                     return
                 run = runs.resume(folder, config, pace, ranks=ranks, seed=seed)
             else:
